@@ -1,0 +1,161 @@
+"""Reading params.yaml: strict types, unknown keys refused with the nearest known one.
+
+Each floor describes its own section as a :class:`Section` beside the code that uses it; this
+module knows how to read any of them and nothing of what they hold.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from genline.core.errors import ParamsError, nearest
+
+PARAMS_FILE = Path("params.yaml")
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys and wrong types are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+S = TypeVar("S", bound=Section)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as DVC reads it: numbers such as 1e-3 are numbers, and a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                line = key_node.start_mark.line + 1
+                raise ParamsError(
+                    f"{key_node.start_mark.name}, line {line}: key '{key}' stands twice; keep one"
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def load_yaml(path: Path | str) -> Any:
+    """The content of a YAML file. Raises ParamsError naming the file and line on bad syntax."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; run in the project's top folder") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    loader = _Loader(text)
+    loader.name = str(path)
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise ParamsError(f"{where}: {problem}") from None
+    finally:
+        loader.dispose()
+
+
+def lookup(params: Any, key: str) -> Any:
+    """The value at a dotted key. Raises ParamsError with the nearest key if it is not there."""
+    value, path = params, ""
+    for part in key.split("."):
+        path = f"{path}.{part}" if path else part
+        if not isinstance(value, dict) or part not in value:
+            known = value if isinstance(value, dict) else ()
+            raise ParamsError(f"{PARAMS_FILE}: no key '{path}'; {nearest(part, known)}")
+        value = value[part]
+    return value
+
+
+def read_section(section: type[S], key: str, params: Any = None) -> S:
+    """Read the section at dotted ``key`` ('' for the whole file) and check it.
+
+    Raises ParamsError with one line for the first error: the key, the value found, and what
+    would be right.
+    """
+    if params is None:
+        params = load_yaml(PARAMS_FILE)
+    return parse_section(section, lookup(params, key) if key else params, key)
+
+
+def parse_section(section: type[S], value: Any, key: str) -> S:
+    """Check ``value``, found at dotted ``key``, against ``section``."""
+    try:
+        return section.model_validate(value)
+    except ValidationError as error:
+        # Unknown keys first: a misspelt key also shows up as a missing one.
+        errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        raise ParamsError(_one_line(section, errors[0], key, len(errors))) from None
+
+
+def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int) -> str:
+    path = [str(part) for part in error["loc"] if not _is_union_tag(part)]
+    name = ".".join([key, *path] if key else path) or "the whole file"
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(section, error["loc"][:-1])
+        return f"{PARAMS_FILE}: unknown key '{name}'; {nearest(path[-1], known)}{more}"
+    if error["type"] == "missing":
+        return f"{PARAMS_FILE}: key '{name}' is missing; {_wanted(section, error)}{more}"
+    message = error["msg"]
+    if message.startswith("Value error, "):
+        message = message.removeprefix("Value error, ")
+        return f"{PARAMS_FILE}: {name}: {message}{more}"
+    found = repr(error["input"])
+    found = found if len(found) <= 80 else found[:77] + "..."
+    message = message[0].lower() + message[1:]
+    return f"{PARAMS_FILE}: {name} is {found}; {message}{more}"
+
+
+def _is_union_tag(part: int | str) -> bool:
+    # pydantic puts the chosen member of a tagged union into the location; it is not a key.
+    return isinstance(part, str) and part.startswith("tag:")
+
+
+def _wanted(section: type[Section], error: ErrorDetails) -> str:
+    fields = _fields(section, error["loc"][:-1])
+    field = fields.get(str(error["loc"][-1])) if fields else None
+    return (field.description or "add it") if field is not None else "add it"
+
+
+def _known_keys(section: type[Section], path: tuple[int | str, ...]) -> list[str]:
+    return list(_fields(section, path))
+
+
+def _fields(section: type[Section], path: tuple[int | str, ...]) -> dict[str, Any]:
+    """The fields of the section reached from ``section`` by ``path``, {} if it is not found."""
+    current: list[type[Section]] = [section]
+    for part in path:
+        following: list[type[Section]] = []
+        for candidate in current:
+            field = candidate.model_fields.get(str(part))
+            if field is not None:
+                following += _sections_in(field.annotation)
+            elif _is_union_tag(part) or not candidate.model_fields:
+                following.append(candidate)
+        current = following or current
+    return {name: field for found in current for name, field in found.model_fields.items()}
+
+
+def _sections_in(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [s for arg in getattr(annotation, "__args__", ()) for s in _sections_in(arg)]

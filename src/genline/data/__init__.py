@@ -1,0 +1,1 @@
+"""The data floor: sources, validation, preparation, and what training reads."""

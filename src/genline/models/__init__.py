@@ -1,0 +1,7 @@
+"""Networks and the two families, VAE and GAN, for images and texts: pure torch.
+
+A family is a package here with ``build(model, spec)`` in it and its parameters in ``config.py``;
+``FAMILIES`` names them. Nothing here knows of files other than a model folder.
+"""
+
+FAMILIES = ("image_vae", "image_gan", "text_vae", "text_gan")

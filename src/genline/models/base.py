@@ -1,0 +1,65 @@
+"""What evaluation and the commands ask of a model, whatever its family."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from genline.core.errors import ModelError, nearest
+
+
+class GenerativeModel(nn.Module, ABC):
+    """A trained model that gives samples.
+
+    ``variants`` names its ways of sampling, the default first: a VAE's are its latent samplers
+    (``gmm``, ``prior``), a text GAN's are its generator and its control.
+    """
+
+    variants: ClassVar[tuple[str, ...]] = ("model",)
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator,
+        variant: str | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """``count`` samples from ``variant`` (None: the default).
+
+        Images: uint8 (count, channels, height, width) grey levels. Texts: int64
+        (count, at most max_tokens + 1) token ids; each row ends at its first EOS, PAD follows.
+        ``temperature`` divides the logits of a text model's next token; 1.0 elsewhere.
+        """
+
+    def check_variant(self, variant: str | None) -> str:
+        """``variant``, or the default for None. Raises ModelError for one it does not have."""
+        if variant is None:
+            return self.variants[0]
+        if variant not in self.variants:
+            raise ModelError(f"no sampler '{variant}'; {nearest(variant, self.variants)}")
+        return variant
+
+
+class VariationalModel(GenerativeModel):
+    """A VAE: q(z|x) is a diagonal Gaussian, p(z) = N(0, I), p(x|z) a normalised likelihood.
+
+    x is what the recipe feeds it. Images: uint8 (batch, channels, height, width) grey levels.
+    Texts: int64 (batch, longest + 2) from :func:`genline.data.prepared.pad_texts`.
+    """
+
+    latent: int  # dimensions of z
+
+    @abstractmethod
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), each float32 (batch, latent)."""
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, float32 (batch,); a text's counts its end mark, not its begin.
+
+        z: (batch, latent), or (draws, batch, latent) giving (draws, batch).
+        """

@@ -1,0 +1,107 @@
+"""A model on disk: a folder with ``config.json`` and ``model.safetensors``, no pickle.
+
+``config.json`` names the family, its parameters and the data spec, so that a folder is all it
+takes to build the model again; a text model's folder also holds ``tokenizer.json``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from genline.core.errors import ModelError, nearest
+from genline.core.files import digest_file, read_json, write_bytes, write_json
+from genline.core.params import Section, parse_section
+from genline.data.prepared import Spec, spec_from_json, spec_to_json
+from genline.models import FAMILIES
+from genline.models.base import GenerativeModel
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model with what was stored beside it."""
+
+    model: GenerativeModel
+    family: str
+    spec: Spec
+    digest: str  # sha256 of the weights file
+    folder: Path
+
+
+def save_model(
+    folder: Path | str,
+    family: str,
+    model: Section,
+    spec: Spec,
+    weights: Mapping[str, Tensor],
+    tokenizer: Path | None = None,
+) -> str:
+    """Write a model folder and return the sha256 of its weights."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if tokenizer is not None:
+        shutil.copyfile(tokenizer, folder / TOKENIZER)
+    write_json(
+        folder / CONFIG,
+        {"family": family, "model": model.model_dump(), "data": spec_to_json(spec)},
+    )
+    # Copies: safetensors refuses tensors that share memory, such as tied embeddings.
+    write_bytes(
+        folder / WEIGHTS,
+        save({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()}),
+    )
+    return digest_file(folder / WEIGHTS)
+
+
+def family_module(family: str) -> Any:
+    """The package of ``family``. Raises ModelError for one that does not exist."""
+    if family not in FAMILIES:
+        raise ModelError(f"unknown family '{family}'; {nearest(family, FAMILIES)}")
+    return importlib.import_module(f"genline.models.{family}")
+
+
+def family_config(family: str) -> Any:
+    """The parameter module of ``family``: its ``Model`` and ``Train`` sections."""
+    if family not in FAMILIES:
+        raise ModelError(f"unknown family '{family}'; {nearest(family, FAMILIES)}")
+    return importlib.import_module(f"genline.models.{family}.config")
+
+
+def load_model(folder: Path | str, device: str | torch.device = "cpu") -> StoredModel:
+    """Build the model stored in ``folder``, in evaluation mode.
+
+    Raises ModelError, naming the file, when one is missing, truncated or does not fit.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        raise ModelError(f"{folder}: no model here ({CONFIG} is missing); run `dvc repro`")
+    config = read_json(folder / CONFIG)
+    try:
+        family, spec = config["family"], spec_from_json(config["data"])
+        section = parse_section(family_config(family).Model, config["model"], str(folder / CONFIG))
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{folder / CONFIG}: incomplete ({error}); train again") from None
+    model: GenerativeModel = family_module(family).build(section, spec)
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{folder / WEIGHTS}: cannot be read ({reason}); "
+            "`dvc checkout` restores it, or train again"
+        ) from None
+    model.requires_grad_(False).eval().to(device)
+    return StoredModel(model, family, spec, digest_file(folder / WEIGHTS), folder)

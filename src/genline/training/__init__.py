@@ -1,0 +1,1 @@
+"""Training: one loop, checkpoints, devices, and a recipe for each family."""

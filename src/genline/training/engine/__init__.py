@@ -1,0 +1,1 @@
+"""The engine of every training: the loop, checkpoints, averages, devices."""

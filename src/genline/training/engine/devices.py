@@ -1,0 +1,56 @@
+"""Where training runs: threads, device and precision, through Lightning Fabric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from genline.core.errors import ParamsError
+from genline.core.params import Section
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class Runtime(Section):
+    """Where the work runs."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto takes CUDA when there is one, else the CPU"
+    )
+    threads: int = Field(ge=1, le=256, description="threads of one process; results depend on it")
+    precision: Literal["32-true", "bf16-mixed"] = Field(description="arithmetic of training")
+
+
+def use_threads(runtime: Runtime) -> None:
+    """Fix the number of torch threads: floating-point sums depend on it."""
+    import torch
+
+    torch.set_num_threads(runtime.threads)
+    torch.use_deterministic_algorithms(True)
+
+
+def resolve_device(runtime: Runtime) -> str:
+    """``cpu`` or ``cuda``. Raises ParamsError when CUDA is asked for and there is none."""
+    import torch
+
+    if runtime.device == "cuda" and not torch.cuda.is_available():
+        raise ParamsError(
+            "params.yaml: runtime.device is 'cuda' but torch finds no CUDA device; "
+            "use 'auto' or 'cpu'"
+        )
+    if runtime.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return runtime.device
+
+
+def make_fabric(runtime: Runtime) -> Fabric:
+    """A Fabric on the chosen device with the chosen precision, threads set."""
+    from lightning_fabric import Fabric
+
+    use_threads(runtime)
+    device = resolve_device(runtime)
+    return Fabric(
+        accelerator="gpu" if device == "cuda" else "cpu", devices=1, precision=runtime.precision
+    )

@@ -1,0 +1,168 @@
+"""The one training loop: steps, curves, validation, the best state, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from genline.core.errors import TrainingError
+from genline.core.progress import Progress
+from genline.training.engine.checkpoint import Checkpoints
+from genline.training.engine.recipe import Recipe
+
+RECORDS = 100  # rows of a training curve, whatever the number of steps
+CHECKPOINT_SECONDS = 20.0
+
+Row = dict[str, float]
+
+
+@dataclass
+class History:
+    """The curve of a training: one row every few steps, each with its ``step``."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    def csv(self) -> str:
+        """Comma-separated values: step first, empty where a row lacks a column."""
+        names = ["step", *dict.fromkeys(k for row in self.rows for k in row if k != "step")]
+        lines = [",".join(names)]
+        for row in self.rows:
+            cells = ["" if n not in row else f"{row[n]:.7g}" for n in names]
+            lines.append(",".join(cells))
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Trained:
+    weights: dict[str, Tensor]
+    history: History
+    steps_done: int  # in this process: fewer than the recipe's when it resumed
+    seconds: float  # in this process
+
+
+def train(
+    title: str,
+    recipe: Recipe,
+    checkpoints: Checkpoints,
+    on_row: Callable[[Row], None] = lambda row: None,
+) -> Trained:
+    """Run ``recipe`` to its end, from its checkpoint if there is one, and return what it kept.
+
+    The caller clears the checkpoint once its outputs are written. Raises TrainingError, with the
+    last good checkpoint kept, when a loss is not finite or the process that started this one is
+    gone.
+    """
+    with checkpoints.locked():
+        return _Loop(title, recipe, checkpoints, on_row).run()
+
+
+class _Loop:
+    def __init__(
+        self,
+        title: str,
+        recipe: Recipe,
+        checkpoints: Checkpoints,
+        on_row: Callable[[Row], None],
+    ) -> None:
+        self.title, self.recipe, self.checkpoints, self.on_row = title, recipe, checkpoints, on_row
+        self.every = max(1, recipe.steps // RECORDS)
+        self.history = History()
+        self.best: dict[str, Tensor] | None = None
+        self.best_value = math.inf
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+        self.start = 0
+        self.parent = os.getppid()
+
+    def run(self) -> Trained:
+        self._resume()
+        began = saved = time.monotonic()
+        with Progress(self.title, self.recipe.steps, self.start) as progress:
+            for step in range(self.start, self.recipe.steps):
+                self._add(self.recipe.step(step))
+                done = step + 1
+                if done % self.every == 0 or done == self.recipe.steps:
+                    self._record(done, progress)
+                    if os.getppid() != self.parent:
+                        self._save(done)
+                        raise TrainingError(
+                            f"{self.title}: stopped at step {done}, since the process that "
+                            "started it is gone; the checkpoint is kept, run `dvc repro` again"
+                        )
+                    if time.monotonic() - saved >= CHECKPOINT_SECONDS:
+                        self._save(done)
+                        saved = time.monotonic()
+                progress.advance()
+        kept = self.best if self.best is not None else self.recipe.result()
+        weights = self.recipe.finish(kept)
+        self._refuse_non_finite({k: v for k, v in weights.items()}, self.recipe.steps)
+        seconds = time.monotonic() - began
+        return Trained(weights, self.history, self.recipe.steps - self.start, seconds)
+
+    def _add(self, figures: dict[str, Tensor]) -> None:
+        # Sums stay on the device: reading a number at each step would stall a GPU.
+        for name, value in figures.items():
+            value = value.detach()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _record(self, done: int, progress: Progress) -> None:
+        row: Row = {"step": float(done)}
+        row |= {name: (total / self.counts[name]).item() for name, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        self._refuse_non_finite_row(row, done)
+        progress.note(", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "step"))
+        every = self.recipe.validate_every
+        if every and (done // every > (done - self.every) // every or done == self.recipe.steps):
+            figures = self.recipe.validate(done)
+            row |= figures
+            objective = self.recipe.objective
+            if objective is not None and figures.get(objective, math.inf) < self.best_value:
+                self.best_value = figures[objective]
+                self.best = {k: v.detach().clone() for k, v in self.recipe.result().items()}
+        self.history.rows.append(row)
+        self.on_row(row)
+
+    def _refuse_non_finite_row(self, row: Row, done: int) -> None:
+        for name, value in row.items():
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"{self.title}: {name} is {value} at step {done}; the last good checkpoint "
+                    "is kept: lower the learning rate and run again"
+                )
+
+    def _refuse_non_finite(self, weights: dict[str, Tensor], done: int) -> None:
+        for name, value in weights.items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                raise TrainingError(
+                    f"{self.title}: weight {name} is not finite at step {done}; "
+                    "lower the learning rate and run again"
+                )
+
+    def _save(self, done: int) -> None:
+        self.checkpoints.save(
+            {
+                "step": done,
+                "recipe": self.recipe.state_dict(),
+                "rows": self.history.rows,
+                "best": self.best,
+                "best_value": self.best_value,
+            }
+        )
+
+    def _resume(self) -> None:
+        state = self.checkpoints.load()
+        if state is None:
+            return
+        self.recipe.load_state_dict(state["recipe"])
+        self.start, self.history.rows = state["step"], state["rows"]
+        self.best, self.best_value = state["best"], state["best_value"]
+        for row in self.history.rows:
+            self.on_row(row)
+        print(f"{self.title}: resumed at step {self.start} of {self.recipe.steps}", flush=True)
