@@ -27,8 +27,8 @@ def write_atomic(path: Path | str, write: Callable[[BinaryIO], Any]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -69,7 +69,7 @@ def digest_bytes(content: bytes) -> str:
 
 def digest_file(path: Path | str) -> str:
     """sha256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

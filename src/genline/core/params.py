@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from genline.core.errors import ParamsError, nearest
@@ -107,14 +108,27 @@ def parse_section(section: type[S], value: Any, key: str) -> S:
 
 
 def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int) -> str:
-    path = [str(part) for part in error["loc"] if not _is_union_tag(part)]
+    path, parents = _walk(section, error["loc"])
     name = ".".join([key, *path] if key else path) or "the whole file"
     more = f" (and {count - 1} more)" if count > 1 else ""
+    fields = {_name(n, f): f for parent in parents for n, f in parent.model_fields.items()}
     if error["type"] == "extra_forbidden":
-        known = _known_keys(section, error["loc"][:-1])
-        return f"{PARAMS_FILE}: unknown key '{name}'; {nearest(path[-1], known)}{more}"
+        return f"{PARAMS_FILE}: unknown key '{name}'; {nearest(path[-1], fields)}{more}"
     if error["type"] == "missing":
-        return f"{PARAMS_FILE}: key '{name}' is missing; {_wanted(section, error)}{more}"
+        description = fields[path[-1]].description if path[-1] in fields else None
+        return f"{PARAMS_FILE}: key '{name}' is missing; wanted: {description or path[-1]}{more}"
+    if error["type"] == "union_tag_invalid":
+        # The tag is a key of its own: name it, and the nearest of those there are.
+        context = error.get("ctx", {})
+        tag, known = str(context.get("tag")), str(context.get("expected_tags", ""))
+        discriminator = str(context.get("discriminator", "")).strip("'")
+        offer = nearest(tag, [k.strip(" '") for k in known.split(",")])
+        return f"{PARAMS_FILE}: {name}.{discriminator} is '{tag}'; {offer}{more}"
+    if error["type"] == "literal_error":
+        known = [k.strip(" '") for k in re.split(", | or ", str(error["ctx"]["expected"]))]
+        return (
+            f"{PARAMS_FILE}: {name} is {error['input']!r}; {nearest(error['input'], known)}{more}"
+        )
     message = error["msg"]
     if message.startswith("Value error, "):
         message = message.removeprefix("Value error, ")
@@ -125,37 +139,45 @@ def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int)
     return f"{PARAMS_FILE}: {name} is {found}; {message}{more}"
 
 
-def _is_union_tag(part: int | str) -> bool:
-    # pydantic puts the chosen member of a tagged union into the location; it is not a key.
-    return isinstance(part, str) and part.startswith("tag:")
+def _name(name: str, field: FieldInfo) -> str:
+    return field.alias or name
 
 
-def _wanted(section: type[Section], error: ErrorDetails) -> str:
-    fields = _fields(section, error["loc"][:-1])
-    field = fields.get(str(error["loc"][-1])) if fields else None
-    return (field.description or "add it") if field is not None else "add it"
+def _walk(
+    section: type[Section], location: tuple[int | str, ...]
+) -> tuple[list[str], list[type[Section]]]:
+    """The keys of an error's location, and the sections its last key stands in.
+
+    pydantic puts the tag of a chosen union member into the location; it is no key.
+    """
+    here: list[type[Section]] = [section]
+    parents, path = here, []
+    for part in location:
+        if not here:  # inside a mapping or a list
+            path.append(str(part))
+            continue
+        chosen = [s for s in here if part in _tags(s)]
+        fields = [f for s in here for n, f in s.model_fields.items() if _name(n, f) == part]
+        if chosen and not fields:
+            here = parents = chosen
+            continue
+        path.append(str(part))
+        parents = here
+        here = [s for f in fields for s in _sections_in(f.annotation)]
+    return path, parents
 
 
-def _known_keys(section: type[Section], path: tuple[int | str, ...]) -> list[str]:
-    return list(_fields(section, path))
-
-
-def _fields(section: type[Section], path: tuple[int | str, ...]) -> dict[str, Any]:
-    """The fields of the section reached from ``section`` by ``path``, {} if it is not found."""
-    current: list[type[Section]] = [section]
-    for part in path:
-        following: list[type[Section]] = []
-        for candidate in current:
-            field = candidate.model_fields.get(str(part))
-            if field is not None:
-                following += _sections_in(field.annotation)
-            elif _is_union_tag(part) or not candidate.model_fields:
-                following.append(candidate)
-        current = following or current
-    return {name: field for found in current for name, field in found.model_fields.items()}
+def _tags(section: type[Section]) -> set[Any]:
+    """The values of a section's literal fields: what a discriminated union tags it with."""
+    return {
+        value
+        for field in section.model_fields.values()
+        if get_origin(field.annotation) is Literal
+        for value in get_args(field.annotation)
+    }
 
 
 def _sections_in(annotation: Any) -> list[type[Section]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
-    return [s for arg in getattr(annotation, "__args__", ()) for s in _sections_in(arg)]
+    return [s for argument in get_args(annotation) for s in _sections_in(argument)]

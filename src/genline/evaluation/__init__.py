@@ -1,0 +1,5 @@
+"""Judging a model: one file a metric, each as features → statistics → value.
+
+Everything is float64 and seeded. ``images`` and ``text`` put the metrics of a modality together;
+``variational`` has the figures both kinds of VAE share; ``health`` says what has gone wrong.
+"""

@@ -1,0 +1,140 @@
+"""The ``genline`` command: one subcommand a verb, each importing its stage only when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from genline import __version__
+from genline.core.errors import GenlineError
+
+DATASET_STAGES = {
+    "download": "fetch a dataset's source into data/raw/",
+    "validate": "check a dataset against its expectations; a failed one stops the line",
+    "prepare": "clean, split and pack a dataset",
+    "fit-evaluator": "fit a dataset's frozen judge on its training split",
+}
+EXPERIMENT_STAGES = {
+    "train": "train an experiment's model",
+    "evaluate": "judge an experiment's model on the test split",
+    "register": "put an experiment's model into MLflow's registry, behind the gate",
+}
+CRASH_LOG = Path(".genline/crash.log")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; every expected error is one line."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _run(arguments)
+        sys.stdout.flush()
+    except GenlineError as error:
+        return _fail(arguments.verb, str(error))
+    except BrokenPipeError:
+        # The reader went away (`genline sample … | head`): no error, and no second try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return _fail(arguments.verb, "interrupted; run it again to go on", status=130)
+    except OSError as error:
+        return _fail(arguments.verb, _operating_system(error))
+    except Exception as error:  # a bug: keep the details, show one line
+        return _fail(arguments.verb, _crash(error), status=70)
+    return 0
+
+
+def _fail(verb: str, message: str, status: int = 1) -> int:
+    print(f"genline {verb}: {message}", file=sys.stderr, flush=True)
+    return status
+
+
+def _operating_system(error: OSError) -> str:
+    where = str(error.filename or "").replace(str(Path.cwd()) + os.sep, "") or "a file"
+    advice = {
+        errno.ENOSPC: "the disk is full: free some space and run again",
+        errno.EDQUOT: "the disk quota is used up: free some space and run again",
+        errno.EROFS: "the file system is read-only: make it writable and run again",
+        errno.EACCES: "permission denied: give this user the right and run again",
+        errno.EPERM: "permission denied: give this user the right and run again",
+        errno.ENOENT: "no such file or folder",
+        errno.EMFILE: "too many open files: raise `ulimit -n`",
+    }
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{where}: {advice.get(error.errno or 0, reason)}"
+
+
+def _crash(error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
+    summary = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    try:
+        CRASH_LOG.parent.mkdir(exist_ok=True)
+        CRASH_LOG.write_text(text, encoding="utf-8")
+    except OSError:
+        return f"unexpected error, a bug in genline: {summary}"
+    return f"unexpected error, a bug in genline: {summary} (details in {CRASH_LOG})"
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    # As an exception, so that locks are released and runs are closed.
+    raise KeyboardInterrupt
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from genline.stages import parameters
+
+    verb = arguments.verb
+    if verb != "ui":
+        parameters.check()
+    if "dataset" in arguments:
+        parameters.require("datasets", arguments.dataset)
+    if "experiment" in arguments:
+        parameters.require("experiments", arguments.experiment)
+    if verb == "check":
+        print("params.yaml is valid")
+        return
+    module = importlib.import_module(f"genline.stages.{verb.replace('-', '_')}")
+    run: Callable[..., None] = module.run
+    run(**{k: v for k, v in vars(arguments).items() if k != "verb"})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="genline",
+        description="Your images or texts to trained, judged and registered generative models.",
+        epilog="`dvc repro` runs every stage that is out of date.",
+    )
+    parser.add_argument("--version", action="version", version=f"genline {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs.add_parser("check", help="read all of params.yaml and refuse what is wrong")
+    for verb, about in DATASET_STAGES.items():
+        verbs.add_parser(verb, help=about).add_argument("dataset", help="a name under datasets")
+    for verb, about in EXPERIMENT_STAGES.items():
+        stage = verbs.add_parser(verb, help=about)
+        stage.add_argument("experiment", help="a name under experiments")
+    verbs.add_parser("report", help="write reports/index.html and reports/report.md")
+    verbs.add_parser("summary", help="say in three lines what the last run found")
+    _sample(verbs.add_parser("sample", help="draw samples: a PNG grid, or lines of text"))
+    ui = verbs.add_parser("ui", help="open MLflow's pages on 127.0.0.1")
+    ui.add_argument("--port", type=int, default=5000, help="default: %(default)s")
+    return parser
+
+
+def _sample(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", help="a name under experiments")
+    parser.add_argument("-n", "--count", type=int, default=16, help="default: %(default)s")
+    parser.add_argument(
+        "-o", "--output", default=None, metavar="FILE", help="PNG for images; '-' prints texts"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--variant", default=None, help="which sampler; default: the model's own")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="texts only; default: %(default)s"
+    )

@@ -1,0 +1,123 @@
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from genline.core.errors import ParamsError
+from genline.core.params import Section, load_yaml, lookup, parse_section
+
+
+class Inner(Section):
+    steps: int = Field(gt=0)
+    rate: float = Field(gt=0, lt=1, description="learning rate, in (0, 1)")
+
+
+class Red(Section):
+    name: Literal["red"]
+    depth: int
+
+
+class Blue(Section):
+    name: Literal["blue"]
+    width: int
+
+
+class Outer(Section):
+    inner: Inner
+    colour: Annotated[Red | Blue, Field(discriminator="name")]
+    mode: Literal["fast", "slow"] = "fast"
+
+
+GOOD = {"inner": {"steps": 1, "rate": 0.5}, "colour": {"name": "red", "depth": 2}}
+
+
+def changed(**changes: object) -> dict[str, object]:
+    return {**GOOD, **changes}
+
+
+def message(value: object) -> str:
+    with pytest.raises(ParamsError) as caught:
+        parse_section(Outer, value, "top")
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_a_good_section_is_read() -> None:
+    assert parse_section(Outer, GOOD, "top").inner.steps == 1
+
+
+def test_a_misspelt_key_is_named_with_the_nearest_known_one() -> None:
+    text = message(changed(inner={"stepz": 1, "rate": 0.5}))
+    assert "unknown key 'top.inner.stepz'" in text
+    assert "did you mean 'steps'?" in text
+
+
+def test_a_misspelt_key_inside_a_union_is_named_without_the_tag() -> None:
+    text = message(changed(colour={"name": "blue", "widht": 1}))
+    assert "unknown key 'top.colour.widht'; did you mean 'width'?" in text
+
+
+def test_a_key_of_another_member_of_the_union_is_not_offered() -> None:
+    text = message(changed(colour={"name": "blue", "width": 1, "depht": 3}))
+    assert "'top.colour.depht'" in text
+    assert "mean 'depth'" not in text
+
+
+def test_an_unknown_tag_offers_the_nearest() -> None:
+    assert "top.colour.name is 'bleu'; did you mean 'blue'?" in message(
+        changed(colour={"name": "bleu", "width": 1})
+    )
+
+
+def test_an_unknown_choice_offers_the_nearest() -> None:
+    assert "top.mode is 'fats'; did you mean 'fast'?" in message(changed(mode="fats"))
+
+
+def test_a_missing_key_says_what_is_wanted() -> None:
+    text = message(changed(inner={"steps": 1}))
+    assert "key 'top.inner.rate' is missing" in text
+    assert "learning rate, in (0, 1)" in text
+
+
+@pytest.mark.parametrize("rate", [0, 1.5, "0.1", None, True])
+def test_a_value_of_the_wrong_type_or_range_is_shown(rate: object) -> None:
+    text = message(changed(inner={"steps": 1, "rate": rate}))
+    assert f"top.inner.rate is {rate!r}" in text
+
+
+def test_a_long_value_is_cut(tmp_path: Path) -> None:
+    assert len(message(changed(inner={"steps": "x" * 10_000, "rate": 0.5}))) < 300
+
+
+def test_numbers_in_exponent_form_are_numbers_as_dvc_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: 1e-3\nb: 2E5\nc: 1.5e+2\nd: e1\n")
+    assert load_yaml(path) == {"a": 0.001, "b": 200000.0, "c": 150.0, "d": "e1"}
+
+
+def test_a_repeated_key_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: 1\nb: 2\na: 3\n")
+    with pytest.raises(ParamsError, match="line 3: key 'a' stands twice"):
+        load_yaml(path)
+
+
+def test_broken_yaml_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: 1\nb: [1, 2\nc: 3\n")
+    with pytest.raises(ParamsError, match=r"params\.yaml, line \d"):
+        load_yaml(path)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"a: caf\xe9\n")
+    with pytest.raises(ParamsError, match="not UTF-8 at byte 6"):
+        load_yaml(path)
+
+
+def test_looking_up_a_key_that_is_not_there_offers_the_nearest() -> None:
+    with pytest.raises(ParamsError, match="no key 'experiments.digit-vae'; did you mean 'digits-"):
+        lookup({"experiments": {"digits-vae": {}, "other": {}}}, "experiments.digit-vae")
