@@ -53,7 +53,7 @@ def test_canonical_json_refuses_nan() -> None:
 def test_a_broken_json_file_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="x.json"):
+    with pytest.raises(DataError, match=r"x\.json"):
         read_json(path)
 
 

@@ -1,0 +1,114 @@
+"""Temporary clones of this project with budgets so small that the whole line takes a minute."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+# What makes the default parameters small; everything else stays as it is.
+TINY: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A copy of the working tree in a git repository of its own."""
+
+    path: Path
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> Run:
+        """Run a program of the environment in the clone; ``check`` wants exit status 0."""
+        done = subprocess.run(
+            [str(BIN / command[0]) if (BIN / command[0]).exists() else command[0], *command[1:]],
+            cwd=self.path,
+            env=clean_environment() | environment,
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )
+        run = Run(done.returncode, done.stdout, done.stderr)
+        assert not check or run.status == 0, f"{command} failed:\n{run.text}"
+        assert "Traceback" not in run.text, run.text
+        return run
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a dotted key of params.yaml."""
+        path = self.path / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        place = params
+        *parents, last = key.split(".")
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def lock(self) -> str:
+        return (self.path / "dvc.lock").read_text()
+
+
+@dataclass(frozen=True)
+class Run:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages DVC ran, in order."""
+        return re.findall(r"Running stage '([^']+)'", self.text)
+
+    @property
+    def error_lines(self) -> list[str]:
+        """What genline itself said on standard error."""
+        return [line for line in self.text.splitlines() if re.match(r"genline [a-z-]+: ", line)]
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of a person with this project's environment activated and no settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "GIT_"))}
+    kept["PATH"] = f"{BIN}{os.pathsep}{kept['PATH']}"
+    # git refuses to commit without a name; experiments commit.
+    for role in ("AUTHOR", "COMMITTER"):
+        kept |= {f"GIT_{role}_NAME": "Test", f"GIT_{role}_EMAIL": "test@example.org"}
+    return kept
+
+
+def copy_tree(target: Path) -> None:
+    """Copy the files git tracks or would track."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def make_clone(target: Path, git: bool = True) -> Clone:
+    """A clone with tiny budgets, committed."""
+    target.mkdir(parents=True)
+    copy_tree(target)
+    clone = Clone(target)
+    for key, value in TINY.items():
+        clone.set(key, value)
+    if git:
+        for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "Start"]):
+            clone.run("git", *command)
+    return clone

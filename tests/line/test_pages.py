@@ -1,0 +1,20 @@
+"""The pages the line writes, opened in a real browser."""
+
+from typing import Any
+
+import pytest
+from clones import Clone
+
+pytestmark = [pytest.mark.line, pytest.mark.browser]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "reports/index.html",
+        "reports/validation/digits/index.html",
+        "reports/validation/docstrings/index.html",
+    ],
+)
+def test_a_page_opens_without_a_request_or_an_error(line: Clone, page: str, open_page: Any) -> None:
+    raise AssertionError
