@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
-from genline.core.errors import nearest
-from genline.core.params import Section
+from genline.core.errors import ParamsError, nearest
+from genline.core.params import PARAMS_FILE, Section, lookup, read_section
 
 Package = Literal["stdlib", "numpy", "scipy", "pandas", "sklearn"]
 
@@ -27,46 +27,33 @@ class Docstrings(Section):
     packages: list[Package] = Field(
         min_length=1, description="packages whose sources are read; stdlib is Python's own"
     )
-    min_words: int = Field(ge=1, le=100, description="shortest sentence kept, in words")
-    max_words: int = Field(ge=1, le=200, description="longest sentence kept, in words")
+    min_words: int = Field(ge=1, le=100, description="shortest sentence kept, in words, 1 to 100")
+    max_words: int = Field(ge=1, le=200, description="longest sentence kept, in words, 1 to 200")
 
     @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.min_words > self.max_words:
             raise ValueError(
                 f"min_words is {self.min_words}, above max_words {self.max_words}; lower it"
             )
-        if len(set(self.packages)) < len(self.packages):
-            raise ValueError(f"packages {self.packages} names one twice; keep each once")
+        twice = [name for name in self.packages if self.packages.count(name) > 1]
+        if twice:
+            raise ValueError(f"packages names '{twice[0]}' twice; keep one")
         return self
 
 
-NAMES = ("digits", "docstrings")
+# Those a dataset of each kind can have. With a second member they become unions by name.
+ImageSource = Digits
+TextSource = Docstrings
+
+Source = Digits | Docstrings
+SOURCES: dict[str, type[Source]] = {"digits": Digits, "docstrings": Docstrings}
 
 
-def _tag(value: Any) -> str:
-    name = value.get("name") if isinstance(value, dict) else value.name
-    return f"tag:{name}"
-
-
-def _is_known(value: Any) -> Any:
-    if isinstance(value, (Digits, Docstrings)):
-        return value
-    if not isinstance(value, dict) or "name" not in value:
-        raise ValueError(f"no name; give one of {', '.join(NAMES)}")
-    if value["name"] not in NAMES:
-        raise ValueError(f"name is {value['name']!r}; {nearest(value['name'], NAMES)}")
-    return value
-
-
-Source = Annotated[
-    Annotated[Digits, Tag("tag:digits")] | Annotated[Docstrings, Tag("tag:docstrings")],
-    Discriminator(_tag),
-    BeforeValidator(_is_known),
-]
-
-
-class SourceHolder(Section):
-    """A dataset's block seen by the download stage, which reads its source alone."""
-
-    source: Source
+def read_source(dataset: str, params: Any) -> Source:
+    """The source of ``dataset``. Raises ParamsError for one that does not exist."""
+    key = f"datasets.{dataset}.source"
+    name = lookup(params, f"{key}.name")
+    if name not in SOURCES:
+        raise ParamsError(f"{PARAMS_FILE}: {key}.name is {name!r}; {nearest(str(name), SOURCES)}")
+    return read_section(SOURCES[name], key, params)

@@ -27,6 +27,7 @@ _SKIPPED = {
     "testing",
     "turtledemo",
 }
+_LONG = 2  # line breaks from which a string that is no docstring is taken for documentation
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 
 
@@ -80,21 +81,25 @@ def documentation(path: Path) -> Iterator[str]:
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError):
         return
-    found = [
-        (node.lineno, node.col_offset, node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if node.value.count("\n") >= 2 or _may_be_prose(node.value)
-    ]
-    docstrings = {id(node) for node in ast.walk(tree)}
-    del docstrings
+    found: set[tuple[int, int, str]] = set()
+    for node in ast.walk(tree):
+        constant = _docstring(node) or node
+        if not isinstance(constant, ast.Constant) or not isinstance(constant.value, str):
+            continue
+        if constant is not node or constant.value.count("\n") >= _LONG:
+            found.add((constant.lineno, constant.col_offset, constant.value))
     for _, _, text in sorted(found):
         yield text
 
 
-def _may_be_prose(text: str) -> bool:
-    return text.count(" ") >= 4 and text[:1].isupper() and text.rstrip()[-1:] in ".!?"
+def _docstring(node: ast.AST) -> ast.expr | None:
+    """The expression that stands where the docstring of ``node`` would."""
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr):
+            return first.value
+    return None
 
 
 def _is_test(name: str) -> bool:
-    return name.startswith("test_") or name in ("conftest.py",)
+    return name.startswith("test_") or name == "conftest.py"

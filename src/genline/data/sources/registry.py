@@ -7,14 +7,13 @@ of them; ``items(folder)`` reads them back one by one, in a fixed order.
 from __future__ import annotations
 
 import importlib
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, cast
 
 from genline.core.errors import DataError, nearest
 from genline.core.files import read_json, write_json
-from genline.data.sources.config import NAMES, Source
+from genline.core.folders import replaced_folder
+from genline.data.sources.config import SOURCES, Source
 from genline.data.sources.items import Items
 
 RECORD = "source.json"
@@ -23,27 +22,17 @@ RECORD = "source.json"
 def fetch(section: Source, folder: Path) -> None:
     """Write the raw files of ``section`` and their record ``source.json`` as ``folder``.
 
-    They are made in a folder beside it that takes its name once complete, so a failure leaves
-    what stood there before.
+    On failure, what stood there before is untouched.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        building.chmod(0o755)
+    with replaced_folder(folder) as building:
         record = _module(section.name).fetch(section, building)
         write_json(building / RECORD, {"name": section.name, "kind": section.kind, **record})
-        if folder.exists():
-            shutil.rmtree(folder)
-        building.rename(folder)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
 
 
 def record(folder: Path) -> dict[str, Any]:
     """What ``source.json`` says of the raw files in ``folder``."""
     found = read_json(folder / RECORD)
-    if not isinstance(found, dict) or found.get("name") not in NAMES:
+    if not isinstance(found, dict) or found.get("name") not in SOURCES:
         raise DataError(f"{folder / RECORD}: names no known source; run the download stage again")
     return found
 
@@ -65,6 +54,6 @@ def of_kind(folder: Path, kind: str, dataset: str) -> dict[str, Any]:
 
 
 def _module(name: str) -> Any:
-    if name not in NAMES:
-        raise DataError(f"unknown source '{name}'; {nearest(name, NAMES)}")
+    if name not in SOURCES:
+        raise DataError(f"unknown source '{name}'; {nearest(name, SOURCES)}")
     return importlib.import_module(f"genline.data.sources.{name}")

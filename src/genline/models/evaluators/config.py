@@ -27,3 +27,4 @@ class TextEvaluator(Section):
     steps: int = Field(ge=1, le=10_000_000, description="training steps, 1 or more")
     batch: int = Field(ge=1, le=65_536, description="texts a step")
     learning_rate: float = Field(gt=0, le=1, description="AdamW's highest, in (0, 1]")
+    dropout: float = Field(ge=0, lt=1, description="share of embeddings and states dropped")

@@ -47,7 +47,7 @@ class GaussianMixture(nn.Module):
         factors = self.factors.to(where)[chosen]
         return self.means.to(where)[chosen] + torch.einsum("nij,nj->ni", factors, noise)
 
-    def set(self, weights: Latents, means: Latents, covariances: Latents) -> None:
+    def take(self, weights: Latents, means: Latents, covariances: Latents) -> None:
         """Take a fitted mixture of at most ``capacity`` components."""
         used = len(weights)
         self.weights.zero_()
@@ -84,5 +84,5 @@ def fit_mixture(
             ).fit(train)
             densities[number] = float(fitted.score(held_out))
             if densities[number] == max(densities.values()):
-                mixture.set(fitted.weights_, fitted.means_, fitted.covariances_)
+                mixture.take(fitted.weights_, fitted.means_, fitted.covariances_)
     return densities

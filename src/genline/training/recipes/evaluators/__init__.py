@@ -1,0 +1,1 @@
+"""One module a judge: ``build(context, data, params)`` gives its recipe, ``assess`` its quality."""

@@ -1,0 +1,152 @@
+"""Words to token ids and back.
+
+A text is cut into words, numbers and punctuation marks. The first word of a sentence loses its
+capital when the vocabulary knows it better without, so "The" and "the" are one token while
+"Python" and "HTTP" keep theirs; decoding gives the capital back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split
+from tokenizers.trainers import WordLevelTrainer
+
+from genline.core.errors import DataError
+from genline.data.prepared import SPECIAL_TOKENS, UNK
+
+# Words with inner apostrophes and hyphens ("don't", "two-dimensional"), numbers, single marks.
+PIECE = r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]|_"
+_PIECES = Split(Regex(PIECE), behavior="removed", invert=True)
+_SENTENCE_START = re.compile(r"(?:^|[.!?]\s)[\s\"'(]*([^\W\d_]+(?:['’-][^\W\d_]+)*)")
+_ENDS = frozenset(".!?")
+_CLOSING = frozenset(".,;:!?)]}%")
+_OPENING = frozenset("([{")
+_QUOTES = frozenset("\"'")
+
+
+class TextTokenizer:
+    """A word vocabulary with fixed special ids; ``save`` and ``load`` keep it in one file."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._ids: dict[str, int] = tokenizer.get_vocab()
+        self._words = [""] * len(self._ids)
+        for word, index in self._ids.items():
+            self._words[index] = word
+        if tuple(self._words[: len(SPECIAL_TOKENS)]) != SPECIAL_TOKENS:
+            raise DataError(
+                f"tokenizer starts with {self._words[: len(SPECIAL_TOKENS)]}, "
+                f"wanted {list(SPECIAL_TOKENS)}; prepare the data again"
+            )
+
+    @classmethod
+    def train(cls, texts: Sequence[str], size: int) -> TextTokenizer:
+        """The ``size`` most frequent pieces of ``texts``, special tokens included.
+
+        Ids follow falling frequency, ties in alphabetical order.
+        """
+        elsewhere: Counter[str] = Counter()
+        for text in texts:
+            starts = {match.span(1) for match in _SENTENCE_START.finditer(text)}
+            elsewhere.update(m.group() for m in re.finditer(PIECE, text) if m.span() not in starts)
+        tokenizer = _word_tokenizer({})
+        trainer = WordLevelTrainer(
+            vocab_size=size, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+        )
+        lowered = _lower_starts(texts, lambda word, low: elsewhere[low] >= elsewhere[word])
+        tokenizer.train_from_iterator(lowered, trainer)
+        # Without the trainer's marks, which would be found in a text that spells "<eos>" out.
+        return cls(_word_tokenizer(tokenizer.get_vocab()))
+
+    @classmethod
+    def load(cls, path: Path | str) -> TextTokenizer:
+        """Raises DataError when the file is missing or no tokenizer."""
+        try:
+            content = Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file; run `dvc repro` to prepare the data") from None
+        try:
+            return cls(Tokenizer.from_str(content))
+        except DataError:
+            raise
+        except Exception as error:  # the library raises bare Exception
+            raise DataError(f"{path}: not a tokenizer ({error}); prepare the data again") from None
+
+    def to_json(self) -> str:
+        return self._tokenizer.to_str(pretty=True)
+
+    @property
+    def size(self) -> int:
+        """Token ids there are, special ones included."""
+        return len(self._words)
+
+    def encode(self, texts: Iterable[str]) -> list[npt.NDArray[np.int64]]:
+        """Ids of each text, int64 (length,), without marks; unknown pieces are UNK."""
+        lowered = list(_lower_starts(texts, self._better_lower))
+        encodings = self._tokenizer.encode_batch_fast(lowered, add_special_tokens=False)
+        return [np.array(encoding.ids, np.int64) for encoding in encodings]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """A readable text: special tokens but <unk> left out, marks joined to their words."""
+        words = [self._words[i] for i in map(int, ids) if i >= UNK]
+        return join_words(words)
+
+    def _better_lower(self, word: str, low: str) -> bool:
+        # Ids follow frequency, so the smaller is the likelier.
+        unknown = len(self._words)
+        return self._ids.get(low, unknown) <= self._ids.get(word, unknown)
+
+
+def count_pieces(text: str) -> int:
+    """Tokens of ``text``, without marks."""
+    # By the tokenizer's own engine: \w is not quite the same set for Python's.
+    return len(_PIECES.pre_tokenize_str(text))
+
+
+def _word_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=SPECIAL_TOKENS[UNK]))
+    tokenizer.pre_tokenizer = _PIECES
+    return tokenizer
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Words and marks as running text, each sentence with a capital."""
+    text, glue, start = "", True, True
+    quote_open = dict.fromkeys(_QUOTES, False)
+    for word in words:
+        if word in _QUOTES:
+            closing = quote_open[word]
+            quote_open[word] = not closing
+            text += word if closing or glue else f" {word}"
+            glue = not closing
+            continue
+        joined = glue or word in _CLOSING
+        if word in _ENDS:
+            start = True
+        elif start and word[:1].isalnum():
+            word, start = word[:1].upper() + word[1:], False
+        text += word if joined else f" {word}"
+        glue = word in _OPENING
+    return text
+
+
+def _lower_starts(texts: Iterable[str], lower: Callable[[str, str], bool]) -> Iterator[str]:
+    """Texts with Capitalised sentence starts lowered where ``lower(word, lowered)`` says so."""
+
+    def replace(match: re.Match[str]) -> str:
+        word = match.group(1)
+        low = word[0].lower() + word[1:]
+        if low == word or not (word[1:].islower() or len(word) == 1) or not lower(word, low):
+            return match.group()
+        return match.group()[: -len(word)] + low
+
+    for text in texts:
+        yield _SENTENCE_START.sub(replace, text)

@@ -1,0 +1,118 @@
+"""Holding an item table against its suite with Great Expectations."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from genline.core.errors import DataError
+from genline.data.validation.suite import Expectation
+from genline.data.validation.tables import ITEM
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Offending items kept of one expectation; their full number stands beside them.
+OFFENDING = 100
+
+
+def run_suite(table: pd.DataFrame, suite: Sequence[Expectation]) -> list[dict[str, Any]]:
+    """The outcome of each expectation, in suite order.
+
+    ``checked`` and ``unexpected`` count items and are None where an expectation is about the
+    table as a whole; ``observed`` is what was found there. Raises DataError when an expectation
+    cannot be evaluated on its column.
+    """
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    asset = context.data_sources.add_pandas("table").add_dataframe_asset("items")
+    batch = asset.add_batch_definition_whole_dataframe("all")
+    # One by one, so that an outcome surely belongs to its entry.
+    check = batch.get_batch({"dataframe": table}).validate
+    form = {"result_format": "COMPLETE", "unexpected_index_column_names": [ITEM]}
+    return [
+        _outcome(table, expectation, check(expectation.check, result_format=form))
+        for expectation in suite
+    ]
+
+
+def _outcome(table: pd.DataFrame, expectation: Expectation, validation: Any) -> dict[str, Any]:
+    outcome = validation.to_json_dict()
+    _refuse_exception(expectation, outcome["exception_info"])
+    result = outcome["result"]
+    by_item = "element_count" in result
+    unexpected = int(result["unexpected_count"]) if by_item else None
+    return {
+        "type": expectation.type,
+        "column": expectation.column,
+        "kwargs": expectation.kwargs,
+        "severity": expectation.severity,
+        "success": bool(outcome["success"]),
+        "checked": int(result["element_count"]) if by_item else None,
+        "unexpected": unexpected,
+        "observed": _observed(result),
+        "offending": _offending(table, expectation, result, by_item),
+    }
+
+
+def _refuse_exception(expectation: Expectation, info: dict[str, Any]) -> None:
+    # One record, or one for each metric that could not be computed.
+    records = [info] if "raised_exception" in info else list(info.values())
+    for record in records:
+        if record["raised_exception"]:
+            message = str(record["exception_message"]).splitlines()[0]
+            raise DataError(
+                f"{expectation.type} on column '{expectation.column}' cannot be evaluated "
+                f"({message}); choose an expectation that fits the column's values"
+            )
+
+
+def _observed(result: dict[str, Any]) -> Any:
+    """The value found for the table as a whole, or which values were too many or missing."""
+    value = result.get("observed_value")
+    if value is None and "element_count" not in result:
+        parts = [
+            f"{name} {', '.join(map(str, values))}"
+            for name, values in (
+                ("unwanted", result.get("partial_unexpected_list")),
+                ("missing", result.get("partial_missing_list")),
+            )
+            if values
+        ]
+        return "; ".join(parts) or None
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _offending(
+    table: pd.DataFrame, expectation: Expectation, result: dict[str, Any], by_item: bool
+) -> list[dict[str, Any]]:
+    if by_item:
+        return [
+            {"item": row[ITEM], "value": _value(row, expectation.column)}
+            for row in result.get("unexpected_index_list", ())[:OFFENDING]
+        ]
+    unwanted = result.get("partial_unexpected_list")
+    if not unwanted or expectation.column is None:
+        return []
+    rows = table[table[expectation.column].isin(unwanted)].head(OFFENDING)
+    pairs = zip(rows[ITEM], rows[expectation.column].tolist(), strict=True)
+    return [{"item": item, "value": value} for item, value in pairs]
+
+
+def _value(row: dict[str, Any], column: str | None) -> Any:
+    if column is not None:
+        return row.get(column)
+    return ", ".join(str(value) for name, value in sorted(row.items()) if name != ITEM)

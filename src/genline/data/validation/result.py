@@ -1,0 +1,76 @@
+"""The outcome of a validation: what is written, and what a person is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genline.core.files import write_atomic, write_json
+from genline.core.folders import replaced_folder
+from genline.data.validation.checks import run_suite
+from genline.data.validation.suite import Expectation
+from genline.data.validation.summary import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE, RESULT = "items.parquet", "result.json"
+_NAMED = 3  # offending items a message names
+
+
+def validate(
+    dataset: str,
+    kind: str,
+    source: dict[str, Any],
+    table: pd.DataFrame,
+    suite: list[Expectation],
+) -> dict[str, Any]:
+    """Hold ``table`` against ``suite``; the content of ``result.json``."""
+    outcomes = run_suite(table, suite)
+    return {
+        "dataset": dataset,
+        "kind": kind,
+        "success": not failures(outcomes, "fail"),
+        "items": len(table),
+        "source": source,
+        "expectations": outcomes,
+        "columns": summarise(table),
+    }
+
+
+def failures(outcomes: list[dict[str, Any]], severity: str) -> list[dict[str, Any]]:
+    """The outcomes of ``severity`` that did not succeed."""
+    return [o for o in outcomes if o["severity"] == severity and not o["success"]]
+
+
+def write_result(folder: Path, table: pd.DataFrame, result: dict[str, Any]) -> None:
+    """Write the item table and the result as ``folder``; the same inputs give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # Without the metadata of pandas, which describes the index and the versions.
+    rows = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    with replaced_folder(folder) as building:
+        write_atomic(building / TABLE, lambda file: pq.write_table(rows, file, compression="zstd"))
+        write_json(building / RESULT, result)
+
+
+def describe(outcome: dict[str, Any]) -> str:
+    """One failed expectation in a line: type, column, count and the first offending items."""
+    column = f" on column '{outcome['column']}'" if outcome["column"] else ""
+    arguments = ", ".join(f"{k} {v}" for k, v in outcome["kwargs"].items() if k != "column")
+    wanted = f" (wanted {arguments})" if arguments else ""
+    named = [f"{o['item']}: {_shorten(o['value'])}" for o in outcome["offending"][:_NAMED]]
+    count = outcome["unexpected"]
+    if count is None:
+        found = f"found {outcome['observed']}"
+    else:
+        found = f"{count} of {outcome['checked']} items"
+        named += ["…"] if count > len(named) else []
+    items = f": {', '.join(named)}" if named else ""
+    return f"{outcome['type']}{column} failed{wanted}, {found}{items}"
+
+
+def _shorten(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:39] + "…"

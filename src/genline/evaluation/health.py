@@ -1,0 +1,85 @@
+"""Health checks: what would make a model unfit whatever its score, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from genline.evaluation.config import CollapseLimits
+from genline.evaluation.record import Check, Metric
+
+Floats = npt.NDArray[np.float64]
+
+
+def posterior_collapse(metrics: Mapping[str, Metric], limits: CollapseLimits) -> Check:
+    """Whether z carries something and the decoder uses it; wants the variational metrics.
+
+    A KL above a floor that training enforced is no evidence alone, nor is mutual information:
+    the decoder must also suffer, beyond the interval, when it is given another item's z.
+    """
+    kl, use, information = (metrics[name] for name in ("kl", "decoder_use", "mutual_information"))
+    figures = (
+        f"KL {kl.value:.2f} (at least {limits.kl:g}), mutual information "
+        f"{information.value:.2f} (at least {limits.mutual_information:g}), decoder use "
+        f"{use.value:.2f} nats (interval from {use.low:.2f}, above 0)"
+    )
+    passed = (
+        kl.value >= limits.kl and information.value >= limits.mutual_information and use.low > 0
+    )
+    return Check(passed, f"{'the latents are used' if passed else 'collapsed'}: {figures}")
+
+
+def mode_drop(class_kl: Metric, generated: Floats, real: Floats, kl: float, share: float) -> Check:
+    """Whether every class of real data is generated.
+
+    generated and real: the share of each class, (classes,). Fails when the class KL is above
+    ``kl``, or some class has less than ``share`` of its real share.
+    """
+    rare = np.flatnonzero(generated < share * real)
+    if len(rare):
+        names = ", ".join(map(str, rare))
+        return Check(
+            False, f"classes that are rare or missing: {names} (below {share:.0%} of their share)"
+        )
+    figures = f"class KL {class_kl.value:.3f} (at most {kl:g})"
+    if not class_kl.value <= kl:
+        return Check(False, f"classes are out of proportion: {figures}")
+    return Check(True, f"all {int((real > 0).sum())} classes are generated: {figures}")
+
+
+def memorisation(ratio: Metric, least: float) -> Check:
+    """Whether samples keep as far from the training images as unseen real ones do."""
+    figures = (
+        f"distance to training data is {ratio.value:.2f} of unseen data's (at least {least:g})"
+    )
+    passed = ratio.value >= least
+    return Check(passed, figures if passed else f"copies: {figures}")
+
+
+def divergence(metrics: Mapping[str, Metric], distance: Metric, floors: float) -> Check:
+    """Whether every figure is finite and ``distance`` is no more than ``floors`` floors."""
+    broken = sorted(name for name, metric in metrics.items() if not metric.finite)
+    if broken:
+        return Check(False, f"not finite: {', '.join(broken)}")
+    if not distance.floor:
+        return Check(True, "every figure is finite")
+    times = distance.value / distance.floor
+    figures = f"{distance.title} is {times:.1f} times its floor (at most {floors:g})"
+    passed = times <= floors
+    return Check(passed, figures if passed else f"the model has diverged: {figures}")
+
+
+def repetition(unique: Metric, least: float) -> Check:
+    """Whether enough of the samples differ; ``unique`` is the share of distinct ones."""
+    figures = f"{unique.value:.1%} of the samples are distinct (at least {least:.1%})"
+    passed = unique.value >= least
+    return Check(passed, figures if passed else f"the samples repeat themselves: {figures}")
+
+
+def copying(copied: Metric, most: float) -> Check:
+    """Whether few enough samples are training items word for word; ``copied`` is their share."""
+    figures = f"{copied.value:.1%} of the samples stand in the training data (at most {most:.1%})"
+    passed = copied.value <= most
+    return Check(passed, figures if passed else f"the samples are copies: {figures}")

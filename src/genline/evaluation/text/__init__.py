@@ -1,0 +1,1 @@
+"""Metrics of texts, one a file, and the suite that puts them together."""

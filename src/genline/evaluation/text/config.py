@@ -1,0 +1,63 @@
+"""The ``evaluate`` block of a text experiment in params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from genline.core.params import Section
+from genline.evaluation.config import CollapseLimits
+
+Temperature = Annotated[float, Field(gt=0, le=10)]
+
+
+class TextHealth(CollapseLimits):
+    """Limits beyond which a model of texts is not fit to be a champion."""
+
+    unique: float = Field(default=0.8, ge=0, le=1, description="least share of samples that differ")
+    distinct: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="least share of distinct 2-grams, as part of real texts' share",
+    )
+    copied: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="largest share of samples that stand in the training split",
+    )
+    floors: float = Field(
+        default=100.0,
+        gt=1,
+        le=1_000_000,
+        description="largest Fréchet embedding distance, in floors",
+    )
+
+
+class EvaluateTexts(Section):
+    """How a model of texts is judged."""
+
+    samples: int = Field(
+        default=3000,
+        ge=10,
+        le=1_000_000,
+        description="texts drawn from each sampler, 10 or more; as many training texts, or all "
+        "of them, give the floors",
+    )
+    ngram_order: int = Field(
+        default=5,
+        ge=1,
+        le=8,
+        description="tokens of the longest n-gram of the n-gram language models",
+    )
+    importance_samples: int = Field(
+        default=32, ge=1, le=100_000, description="draws of z a text, for a VAE's likelihood"
+    )
+    temperatures: list[Temperature] = Field(
+        default=[0.7, 0.85, 1.0, 1.15],
+        description="temperatures at which a GAN's control is sampled, each in (0, 10]",
+    )
+    shown: int = Field(default=100, ge=1, le=10_000, description="texts in a list of samples")
+    health: TextHealth = TextHealth()

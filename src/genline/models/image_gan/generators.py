@@ -1,0 +1,99 @@
+"""Generators of images, z to pixels in (−1, 1). Another one is another entry of ``GENERATORS``.
+
+All map z: (batch, latent) to (batch, channels, height, width). The two that work row by row read
+an image as a sequence of ``height`` rows of ``width · channels`` values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genline.data.prepared import ImageSpec
+from genline.models.image_gan.config import Model
+from genline.models.networks.mlp import mlp
+
+
+class RowGenerator(nn.Module):
+    """z → a hidden layer → features of every row → a network over rows → the pixels of each row."""
+
+    def __init__(self, model: Model, spec: ImageSpec, over_rows: nn.Module, features: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.stem = mlp([model.latent, model.width, spec.height * model.row_width])
+        self.over_rows = over_rows
+        self.head = nn.Linear(features, spec.width * spec.channels)
+
+    def forward(self, z: Tensor) -> Tensor:
+        rows = functional.leaky_relu(self.stem(z), 0.2).unflatten(1, (self.spec.height, -1))
+        pixels = torch.tanh(self.head(self.over_rows(rows)))
+        # (batch, height, width · channels) → (batch, channels, height, width)
+        image = pixels.unflatten(2, (self.spec.width, self.spec.channels))
+        return cast(Tensor, image.permute(0, 3, 1, 2))
+
+
+class BidirectionalLSTM(nn.Module):
+    """(batch, rows, width) to (batch, rows, 2 · width): each row sees those above and below."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(width, width, layers, batch_first=True, bidirectional=True)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return cast(Tensor, self.lstm(rows)[0])
+
+
+class SelfAttention(nn.Module):
+    """One transformer block before normalisation (Xiong et al. 2020), (batch, rows, width) to same.
+
+    Positions need no code: the stem gives every row features of its own.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = mlp([width, 2 * width, width])
+
+    def forward(self, rows: Tensor) -> Tensor:
+        qkv = self.qkv(self.norm_attention(rows)).unflatten(2, (3, self.heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        # Written out: the fused kernel's backward is not deterministic on every device.
+        weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
+        rows = rows + self.out((weights @ v).transpose(1, 2).flatten(2))
+        return cast(Tensor, rows + self.mlp(self.norm_mlp(rows)))
+
+
+class MLPGenerator(nn.Module):
+    """Hidden layers on the whole image at once."""
+
+    def __init__(self, model: Model, spec: ImageSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.body = mlp([model.latent, *[model.width] * model.layers, spec.dimensions])
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.tanh(self.body(z)).unflatten(1, self.spec.shape)
+
+
+def recurrent(model: Model, spec: ImageSpec) -> nn.Module:
+    rows = BidirectionalLSTM(model.row_width, model.layers)
+    return RowGenerator(model, spec, rows, 2 * model.row_width)
+
+
+def attention(model: Model, spec: ImageSpec) -> nn.Module:
+    width = model.row_width
+    blocks = [SelfAttention(width, heads=4) for _ in range(model.layers)]
+    return RowGenerator(model, spec, nn.Sequential(*blocks, nn.LayerNorm(width)), width)
+
+
+GENERATORS: dict[str, Callable[[Model, ImageSpec], nn.Module]] = {
+    "recurrent": recurrent,
+    "attention": attention,
+    "mlp": MLPGenerator,
+}

@@ -1,0 +1,112 @@
+"""A recurrent language model, alone or conditioned on a latent, and the likelihood of texts."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from genline.data.prepared import PAD
+from genline.models.networks.dropout import dropout
+
+State = tuple[Tensor, Tensor]  # hidden and cell, each (1, batch, hidden)
+
+_ROWS = 4096  # texts decoded at once; bounds memory whatever the number of draws
+_TOKENS = 8192  # tokens whose logits exist at once
+
+
+class LSTMDecoder(nn.Module):
+    """log p(token | tokens before it, z): an LSTM whose output layer is its embedding.
+
+    The latent, where there is one, sets the initial state and is part of every input (Bowman et
+    al. 2016, section 3; He et al. 2019, section 4.1). Output weights are tied to the embedding
+    through a projection (Press & Wolf 2017), which halves the parameters and lets a rare word's
+    vector learn from both sides.
+    """
+
+    def __init__(self, vocabulary: int, embedding: int, hidden: int, latent: int = 0) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        # As the output layer too, so that the first logits are near 0: a uniform model.
+        nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
+        self.initial = nn.Linear(latent, 2 * hidden) if latent else None
+        self.lstm = nn.LSTM(embedding + latent, hidden)
+        self.readout = nn.Linear(hidden, embedding)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def start(self, batch: int, z: Tensor | None = None) -> State:
+        """The state before the first token; z: (batch, latent) where the model has a latent."""
+        if self.initial is not None and z is not None:
+            hidden, cell = self.initial(z).chunk(2, -1)
+            return torch.tanh(hidden)[None].contiguous(), cell[None].contiguous()
+        zeros = self.bias.new_zeros(1, batch, self.hidden)
+        return zeros, zeros
+
+    def run(self, embedded: Tensor, state: State, z: Tensor | None = None) -> tuple[Tensor, State]:
+        """Read (length, batch, embedding) and give the readouts, of the same shape, and the state.
+
+        A readout's product with the embedding matrix, plus the bias, is the next token's logits.
+        """
+        if z is not None:
+            embedded = torch.cat([embedded, z.expand(len(embedded), -1, -1)], -1)
+        states, state = self.lstm(embedded, state)
+        return self.readout(states), state
+
+    def logits(self, readouts: Tensor) -> Tensor:
+        """Logits of the next token: (..., vocabulary)."""
+        return functional.linear(readouts, self.embedding.weight, self.bias)
+
+    def step(self, tokens: Tensor, state: State, z: Tensor | None = None) -> tuple[Tensor, State]:
+        """Read tokens (batch,) and give the next token's logits (batch, vocabulary)."""
+        readouts, state = self.run(self.embedding(tokens)[None], state, z)
+        return self.logits(readouts[0]), state
+
+    def token_log_likelihood(
+        self,
+        texts: Tensor,
+        z: Tensor | None = None,
+        *,
+        inputs: Tensor | None = None,
+        p: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """log p of each token after the first, nats, (batch, length − 1); 0 where it is PAD.
+
+        texts: int64 (batch, length) from :func:`genline.data.prepared.pad_texts`, so the first
+        is BOS and the last counted EOS. z: (batch, latent). ``inputs`` (batch, length − 1)
+        replaces what the decoder reads (word dropout); ``p`` is the dropout of embeddings and
+        of readouts, drawn from ``generator``.
+        """
+        inputs = texts[:, :-1] if inputs is None else inputs
+        targets = texts[:, 1:].T
+        embedded = dropout(self.embedding(inputs.T), p, generator)
+        readouts, _ = self.run(embedded, self.start(len(texts), z), z)
+        # Only real tokens reach the output layer: it is half of the arithmetic.
+        real = targets != PAD
+        chosen = dropout(readouts[real], p, generator).split(_TOKENS)
+        losses = [
+            functional.cross_entropy(self.logits(part).float(), wanted, reduction="none")
+            for part, wanted in zip(chosen, targets[real].split(_TOKENS), strict=True)
+        ]
+        likelihoods = torch.zeros(targets.shape, device=texts.device)
+        likelihoods[real] = -torch.cat(losses)
+        return likelihoods.T
+
+    def log_likelihood(self, texts: Tensor, z: Tensor | None = None) -> Tensor:
+        """log p(text | z), nats, end mark counted, begin mark and padding not.
+
+        texts: (batch, length). z: None, (batch, latent) or (draws, batch, latent). Gives
+        float32 (batch,), or (draws, batch).
+        """
+        if z is None or z.dim() == 2:
+            return self.token_log_likelihood(texts, z).sum(1)
+        draws = max(1, _ROWS // len(texts))
+        return torch.cat(
+            [
+                self.token_log_likelihood(texts.repeat(len(part), 1), part.flatten(0, 1))
+                .sum(1)
+                .unflatten(0, part.shape[:2])
+                for part in z.split(draws)
+            ]
+        )

@@ -1,0 +1,129 @@
+"""An expectation in plain words, from its Great Expectations type and arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genline.reporting.validation.numbers import format_exact
+from genline.reporting.validation.skeleton import plain as readable
+
+# {range}, {set} and so on are filled in from the arguments by _parts().
+_SENTENCES = {
+    "expect_table_row_count_to_be_between": "The number of items is {range}",
+    "expect_table_row_count_to_equal": "There are exactly {value} items",
+    "expect_table_column_count_to_equal": "The item table has exactly {value} columns",
+    "expect_table_columns_to_match_set": "The item table has the columns {columns}",
+    "expect_table_columns_to_match_ordered_list": "The item table has, in order, {columns}",
+    "expect_column_to_exist": "The column is there",
+    "expect_column_values_to_not_be_null": "{Most} value is present",
+    "expect_column_values_to_be_null": "{Most} value is missing",
+    "expect_column_values_to_be_unique": "{Most} value stands once",
+    "expect_column_values_to_be_between": "{Most} value is {range}",
+    "expect_column_values_to_be_in_set": "{Most} value is {one_of}{set}",
+    "expect_column_values_to_not_be_in_set": "{Most} value is none of {set}",
+    "expect_column_values_to_match_regex": "{Most} value matches the pattern {regex}",
+    "expect_column_values_to_not_match_regex": "{Most} value is free of the pattern {regex}",
+    "expect_column_values_to_be_of_type": "{Most} value has the type {type_}",
+    "expect_column_values_to_be_in_type_list": "{Most} value has one of the types {types}",
+    "expect_column_value_lengths_to_be_between": "{Most} value has a length {range}",
+    "expect_column_value_lengths_to_equal": "{Most} value is exactly {value} long",
+    "expect_column_min_to_be_between": "The smallest value is {range}",
+    "expect_column_max_to_be_between": "The largest value is {range}",
+    "expect_column_mean_to_be_between": "The mean is {range}",
+    "expect_column_median_to_be_between": "The median is {range}",
+    "expect_column_stdev_to_be_between": "The standard deviation is {range}",
+    "expect_column_sum_to_be_between": "The sum is {range}",
+    "expect_column_unique_value_count_to_be_between": "The number of different values is {range}",
+    "expect_column_proportion_of_unique_values_to_be_between": (
+        "The share of different values is {range}"
+    ),
+    "expect_column_distinct_values_to_be_in_set": "Only these values occur: {set}",
+    "expect_column_distinct_values_to_equal_set": "Exactly these values occur: {set}",
+    "expect_column_distinct_values_to_contain_set": "All of these values occur: {set}",
+    "expect_column_most_common_value_to_be_in_set": "The most frequent value is one of {set}",
+    "expect_column_pair_values_to_be_equal": "{Most} item has the same value in both columns",
+    "expect_column_kl_divergence_to_be_less_than": (
+        "The shares of the values differ from {partition} by less than {threshold} nats (KL)"
+    ),
+    "expect_compound_columns_to_be_unique": "{Most} combination of {columns} stands once",
+}
+
+
+def sentence(expectation: Mapping[str, Any]) -> str:
+    """What was expected, as a sentence without a full stop.
+
+    A type not known here is spelt out from its name and arguments, so that nothing is hidden.
+    """
+    kind, kwargs = str(expectation["type"]), dict(expectation["kwargs"])
+    template = _SENTENCES.get(kind)
+    if template is None:
+        arguments = ", ".join(
+            f"{name} = {plain(value)}"
+            for name, value in sorted(kwargs.items())
+            if name not in ("column", "batch_id") and value is not None
+        )
+        words = kind.removeprefix("expect_").replace("_", " ")
+        words = words[:1].upper() + words[1:]
+        return f"{words} ({arguments})" if arguments else words
+    parts = {name: plain(value) for name, value in kwargs.items()}
+    return template.format_map(_Parts(parts | _parts(kwargs)))
+
+
+def plain(value: Any) -> str:
+    """A value of the suite in words; a limit is never rounded."""
+    if isinstance(value, int | float):
+        return format_exact(value)
+    return readable(value)
+
+
+class _Parts(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "not given"
+
+
+def _parts(kwargs: Mapping[str, Any]) -> dict[str, str]:
+    mostly = kwargs.get("mostly")
+    share = "every" if mostly is None or mostly >= 1 else _at_least(mostly)
+    columns = kwargs.get("column_set") or kwargs.get("column_list") or []
+    return {
+        "most": share,
+        "Most": share[0].upper() + share[1:],
+        "range": _range(kwargs),
+        "one_of": "one of " if len(kwargs.get("value_set") or []) != 1 else "",
+        "set": ", ".join(plain(v) for v in kwargs.get("value_set") or []),
+        "partition": _partition(kwargs.get("partition_object") or {}),
+        "types": ", ".join(plain(v) for v in kwargs.get("type_list") or []),
+        "columns": ", ".join(plain(v) for v in columns),
+    }
+
+
+def _partition(partition: Mapping[str, Any]) -> str:
+    values, weights = partition.get("values"), partition.get("weights") or []
+    if not values:
+        return "those of the given bins"
+    if len(set(weights)) == 1:
+        return f"equal shares of {', '.join(map(plain, values))}"
+    pairs = zip(values, weights, strict=False)
+    return ", ".join(f"{plain(v)}: {plain(round(100 * w, 6))} %" for v, w in pairs)
+
+
+def _at_least(share: float) -> str:
+    return f"in at least {plain(round(100 * share, 6))} % of the items, the"
+
+
+def _range(kwargs: Mapping[str, Any]) -> str:
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    above = "more than" if kwargs.get("strict_min") else "at least"
+    below = "less than" if kwargs.get("strict_max") else "at most"
+    if low is not None and low == high:
+        return f"exactly {plain(low)}"
+    if low is not None and high is not None:
+        if above == "at least" and below == "at most":
+            return f"between {plain(low)} and {plain(high)}"
+        return f"{above} {plain(low)} and {below} {plain(high)}"
+    if low is not None:
+        return f"{above} {plain(low)}"
+    if high is not None:
+        return f"{below} {plain(high)}"
+    return "anything"

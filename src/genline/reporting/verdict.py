@@ -1,0 +1,227 @@
+"""Who won on a dataset, by how much, and whether that is more than noise.
+
+Pure functions of evaluation records (``reports/evaluation/<experiment>.json``); cheap to import.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from genline.reporting.validation.numbers import format_interval, format_number, interval_decimals
+
+# The one metric that every model of a kind has, whatever its family.
+PRIMARY = {"image": "fid", "text": "frechet_embedding_distance"}
+
+# Half the width of a 95 % interval, in standard errors of a normal distribution.
+_Z95 = 1.959963984540054
+
+Better = Literal["lower", "higher", "none"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error a normal 95 % interval of this width has."""
+        return max(0.0, self.high - self.low) / (2 * _Z95)
+
+    def __str__(self) -> str:
+        return format_number(self.value, interval_decimals(self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two estimates' difference, first minus second, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An experiment's place on its dataset; ``estimate`` is None where the figure is missing."""
+
+    experiment: str
+    estimate: Estimate | None
+    failed_checks: tuple[str, ...]
+
+    @property
+    def eligible(self) -> bool:
+        """Only a healthy model with a figure can win: copied data has an excellent distance."""
+        return self.estimate is not None and not self.failed_checks
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome on one dataset: standings best first, those that cannot win behind."""
+
+    dataset: str
+    kind: str
+    metric: str
+    title: str
+    unit: str
+    floor: float | None
+    standings: tuple[Standing, ...]
+    difference: Difference | None  # of the first two that are eligible, leader minus runner-up
+
+    @property
+    def eligible(self) -> tuple[Standing, ...]:
+        return tuple(s for s in self.standings if s.eligible)
+
+    @property
+    def leader(self) -> Standing | None:
+        return self.eligible[0] if self.eligible else None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the leader leads beyond noise."""
+        return self.difference is not None and self.difference.beyond_noise
+
+    @property
+    def distance_to_floor(self) -> str:
+        """A sentence that holds the leader against the floor; empty where there is none."""
+        if self.leader is None or self.leader.estimate is None or not self.floor:
+            return ""
+        found = self.leader.estimate
+        floor = format_number(self.floor, interval_decimals(found.low, found.high))
+        ratio = f"{found.value / self.floor:,.1f}"
+        return (
+            f"Real data against real data scores {floor}, the floor: "
+            f"{self.leader.experiment} stands at {ratio} times it."
+        )
+
+    @property
+    def headline(self) -> str:
+        """The outcome in a few words."""
+        if self.leader is None:
+            return "No winner: no model has both a figure and all its health checks passed"
+        if self.difference is None:
+            return f"{self.leader.experiment} stands alone"
+        if self.decided:
+            return f"{self.leader.experiment} wins"
+        return f"{self.leader.experiment} and {self.eligible[1].experiment} are level"
+
+    @property
+    def sentence(self) -> str:
+        """The figures behind the headline."""
+        if self.leader is None:
+            return "; ".join(map(_why_not, self.standings)) + "."
+        unit = f" {self.unit}" if self.unit else ""
+        first = f"{self.title} {self.leader.estimate}{unit}"
+        others = [s for s in self.standings if not s.eligible]
+        aside = "".join(f" Out of the running: {_why_not(s)}." for s in others)
+        if self.difference is None:
+            return f"{first}; there is no other model to compare it with.{aside}"
+        second = self.eligible[1]
+        d = self.difference
+        size = format_number(abs(d.value), interval_decimals(d.low, d.high))
+        half = (d.high - d.low) / 2
+        span = format_interval(abs(d.value) - half, abs(d.value) + half)
+        outcome = "beyond noise" if d.beyond_noise else "within noise, so no winner is called"
+        return (
+            f"{first} against {second.estimate}{unit} for {second.experiment}: "
+            f"a difference of {size}{unit} (95 % interval {span}), {outcome}.{aside}"
+        )
+
+
+def estimate(metric: Mapping[str, Any]) -> Estimate:
+    """The estimate in a metric's record."""
+    return Estimate(metric["value"], metric["low"], metric["high"])
+
+
+def difference(first: Estimate, second: Estimate) -> Difference:
+    """First minus second; its standard error is the root of the sum of the squared two.
+
+    The two are taken as independent. Both were scored on the same real items, which ties their
+    errors together, so that the interval is, if anything, too wide: a win called is a win.
+    """
+    value = first.value - second.value
+    half = _Z95 * math.hypot(first.standard_error, second.standard_error)
+    return Difference(value, value - half, value + half)
+
+
+def judge(dataset: str, kind: str, records: Sequence[Mapping[str, Any]]) -> Verdict:
+    """The verdict over a dataset's evaluation records on its kind's primary metric."""
+    name = PRIMARY[kind]
+    found = [r["metrics"][name] for r in records if name in r["metrics"]]
+    better: Better = found[0]["better"] if found else "lower"
+    sign = -1.0 if better == "higher" else 1.0
+
+    def place(standing: Standing) -> tuple[bool, float, str]:
+        value = standing.estimate.value if standing.estimate else math.inf
+        return (not standing.eligible, sign * value, standing.experiment)
+
+    standings = tuple(sorted((_standing(r, name) for r in records), key=place))
+    contenders = [s.estimate for s in standings if s.eligible and s.estimate is not None]
+    return Verdict(
+        dataset=dataset,
+        kind=kind,
+        metric=name,
+        title=found[0]["title"] if found else name,
+        unit=found[0]["unit"] if found else "",
+        floor=found[0]["floor"] if found else None,
+        standings=standings,
+        difference=difference(contenders[0], contenders[1]) if len(contenders) > 1 else None,
+    )
+
+
+def best(metrics: Sequence[Mapping[str, Any] | None]) -> int | None:
+    """Index of the metric that is better than each of the others beyond noise, None if none is.
+
+    A missing metric (None) takes no part.
+    """
+    present = [(i, m) for i, m in enumerate(metrics) if m is not None]
+    if len(present) < 2 or present[0][1]["better"] == "none":
+        return None
+    sign = 1 if present[0][1]["better"] == "higher" else -1
+    leader, metric = max(present, key=lambda entry: sign * entry[1]["value"])
+    others = [m for i, m in present if i != leader]
+    clear = all(difference(estimate(metric), estimate(m)).beyond_noise for m in others)
+    return leader if clear else None
+
+
+def beats_curve(point: tuple[float, Estimate], curve: Sequence[tuple[float, float]]) -> bool | None:
+    """Whether ``point`` lies below ``curve`` by more than its own interval.
+
+    Each is (x, y) with lower y better; the curve is interpolated linearly between its points.
+    None where the curve does not reach the point's x: the two cannot be compared there.
+    """
+    x, y = point
+    ordered = sorted(curve)
+    for (x0, y0), (x1, y1) in itertools.pairwise(ordered):
+        if x0 <= x <= x1:
+            share = (x - x0) / (x1 - x0) if x1 > x0 else 0.0
+            return y.high < y0 + share * (y1 - y0)
+    return None
+
+
+def _standing(record: Mapping[str, Any], metric: str) -> Standing:
+    found = record["metrics"].get(metric)
+    return Standing(
+        record["experiment"],
+        estimate(found) if found is not None else None,
+        tuple(name for name, check in sorted(record["health"].items()) if not check["passed"]),
+    )
+
+
+def _why_not(standing: Standing) -> str:
+    if standing.failed_checks:
+        checks = ", ".join(name.replace("_", " ") for name in standing.failed_checks)
+        return f"{standing.experiment} failed its health check ({checks})"
+    return f"{standing.experiment} has no finite figure"

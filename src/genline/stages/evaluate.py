@@ -1,0 +1,115 @@
+"""evaluate: judge an experiment's model on the test split of its dataset."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genline.core.errors import ModelError
+from genline.core.files import write_json
+from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
+from genline.core.seeds import derive_seed
+from genline.data.prepared import Prepared, PreparedImages, PreparedTexts, load_prepared
+from genline.evaluation.record import Evaluation, Findings
+from genline.models.evaluators.store import StoredEvaluator, load_evaluator
+from genline.models.store import StoredModel, load_model
+from genline.training.engine.devices import Runtime, resolve_device, use_threads
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What stands before the judge."""
+
+    experiment: str
+    params: Any  # params.yaml as read
+    model: StoredModel
+    judge: StoredEvaluator
+    seed: int
+    device: torch.device
+
+    @property
+    def key(self) -> str:
+        return f"experiments.{self.experiment}.evaluate"
+
+
+def run(experiment: str) -> None:
+    """Write the metrics, the whole record and samples of ``experiment``; then tell MLflow."""
+    from genline.tracking.runs import evaluated_run
+
+    params = load_yaml(PARAMS_FILE)
+    runtime = read_section(Runtime, "runtime", params)
+    use_threads(runtime)
+    device = torch.device(resolve_device(runtime))
+    dataset = lookup(params, f"experiments.{experiment}.dataset")
+    data = load_prepared(Path("data/prepared") / dataset)
+    model = load_model(Path("models") / experiment, device)
+    judge = load_evaluator(Path("models/evaluators") / dataset, device)
+    _refuse_others(f"models/{experiment}", model.spec, data)
+    _refuse_others(f"models/evaluators/{dataset}", judge.spec, data)
+    seed = derive_seed(params["seed"], "evaluate", experiment)
+    case = _Case(experiment, params, model, judge, seed, device)
+
+    samples = Path("reports/samples") / experiment
+    shutil.rmtree(samples, ignore_errors=True)  # of samplers that are no more
+    judge_one = _images if isinstance(data, PreparedImages) else _texts
+    findings = judge_one(case, data, samples)
+    digests = {"model": model.digest, "data": data.digest, "evaluator": judge.digest}
+    evaluation = Evaluation(experiment, dataset, model.family, data.spec.kind, digests, findings)
+    record = evaluation.to_json()
+    write_json(f"reports/metrics/{experiment}.json", evaluation.numbers())
+    write_json(f"reports/evaluation/{experiment}.json", record)
+    _say(experiment, findings)
+    evaluated_run(record, samples)
+
+
+def _images(case: _Case, data: Prepared, samples: Path) -> Findings:
+    from genline.evaluation import images
+    from genline.evaluation.config import EvaluateImages
+    from genline.models.evaluators.classifier import ImageClassifier
+    from genline.reporting.samples import write_image_grid
+
+    assert isinstance(data, PreparedImages)
+    assert isinstance(case.judge.evaluator, ImageClassifier)
+    params = read_section(EvaluateImages, case.key, case.params)
+    model = case.model.model
+    findings = images.evaluate(model, case.judge.evaluator, data, params, case.seed, case.device)
+    grids = images.shown(model, data, params.shown, case.seed, case.device)
+    for name, grid in grids.items():
+        write_image_grid(samples / f"{name}.png", grid.images, data.spec.levels, grid.columns)
+    return findings
+
+
+def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
+    from genline.evaluation.text import suite
+    from genline.evaluation.text.config import EvaluateTexts
+    from genline.models.evaluators.language_model import LanguageModel
+    from genline.reporting.samples import write_texts
+
+    assert isinstance(data, PreparedTexts)
+    assert isinstance(case.judge.evaluator, LanguageModel)
+    params = read_section(EvaluateTexts, case.key, case.params)
+    model = case.model.model
+    findings = suite.evaluate(model, case.judge.evaluator, data, params, case.seed, case.device)
+    texts = suite.shown(model, data, params.shown, case.seed, case.device)
+    for name, lines in texts.items():
+        write_texts(samples / f"{name}.txt", lines)
+    return findings
+
+
+def _refuse_others(place: str, spec: object, data: Prepared) -> None:
+    if spec != data.spec:
+        raise ModelError(
+            f"{place}: made for {spec}, but {data.folder} holds {data.spec}; run `dvc repro`"
+        )
+
+
+def _say(experiment: str, findings: Findings) -> None:
+    failed = [name for name, check in findings.health.items() if not check.passed]
+    health = f"health checks failed: {', '.join(failed)}" if failed else "all health checks passed"
+    name, metric = next(iter(findings.metrics.items()))
+    floor = "" if metric.floor is None else f", floor {metric.floor:.3g}"
+    print(f"{experiment}: {name} {metric.value:.4g}{floor}; {health}")

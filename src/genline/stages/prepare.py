@@ -1,0 +1,45 @@
+"""The prepare stage: cleaned, split and packed data of one dataset."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from genline.core.errors import DataError
+from genline.core.files import read_json
+from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
+from genline.data.preparation import images, texts
+from genline.data.preparation.config import PrepareImages, PrepareTexts
+from genline.data.preparation.folder import write_folder
+from genline.data.sources import registry
+
+RAW, VALIDATED, PREPARED = Path("data/raw"), Path("data/validated"), Path("data/prepared")
+
+
+def run(dataset: str) -> None:
+    """Write ``data/prepared/<dataset>`` from raw data that has passed validation."""
+    params = load_yaml(PARAMS_FILE)
+    key = f"datasets.{dataset}"
+    seed = lookup(params, "seed")
+    raw = RAW / dataset
+    source = registry.of_kind(raw, lookup(params, f"{key}.kind"), dataset)
+    items: Any = registry.items(raw)
+    if source["kind"] == "image":
+        section = read_section(PrepareImages, f"{key}.prepare", params)
+        write = partial(images.prepare, items, source, section, seed)
+    else:
+        write = partial(
+            texts.prepare, items, read_section(PrepareTexts, f"{key}.prepare", params), seed
+        )
+    _require_valid(VALIDATED / dataset / "result.json", dataset)
+    origin = {name: source[name] for name in ("name", "versions")}
+    write_folder(PREPARED / dataset, lambda folder: {**write(folder), "source": origin})
+
+
+def _require_valid(result: Path, dataset: str) -> None:
+    if not read_json(result).get("success"):
+        raise DataError(
+            f"{result}: validation of '{dataset}' failed; mend the data or its expectations, "
+            "then validate again"
+        )

@@ -1,0 +1,35 @@
+"""``genline register E``: the model into MLflow's registry, behind the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genline.core.errors import ModelError
+from genline.core.files import digest_file, read_json, write_json
+from genline.core.params import read_section
+from genline.tracking.config import Register
+from genline.tracking.registry import promote
+
+_WEIGHTS = "model.safetensors"
+
+
+def run(experiment: str) -> None:
+    """Read ``models/E/`` and ``reports/evaluation/E.json``; write ``reports/promotion/E.json``."""
+    register = read_section(Register, f"experiments.{experiment}.register")
+    evaluation = read_json(f"reports/evaluation/{experiment}.json")
+    folder = Path("models", experiment)
+    _check(folder, evaluation["digests"]["model"])
+    promotion = promote(evaluation, folder, register)
+    write_json(f"reports/promotion/{experiment}.json", promotion)
+    print(f"{experiment}: {promotion['decision']} ({promotion['reason']})")
+
+
+def _check(folder: Path, digest: str) -> None:
+    weights = folder / _WEIGHTS
+    if not weights.is_file():
+        raise ModelError(f"{weights}: no such file; run `dvc repro`")
+    if digest_file(weights) != digest:
+        raise ModelError(
+            f"{weights}: not the weights that reports/evaluation/{folder.name}.json is about; "
+            "`dvc repro` evaluates them"
+        )

@@ -1,0 +1,44 @@
+"""The validate stage: what is in the raw data of one dataset, and whether it is fit for use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from genline.core.errors import DataError
+from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
+from genline.data.sources import registry
+from genline.data.validation.config import Validate
+from genline.data.validation.result import describe, failures, validate, write_result
+from genline.data.validation.suite import read_suite
+from genline.data.validation.tables import IMAGE_COLUMNS, TEXT_COLUMNS, image_table, text_table
+from genline.reporting.validation.page import write_page
+
+RAW, VALIDATED, PAGES = Path("data/raw"), Path("data/validated"), Path("reports/validation")
+
+
+def run(dataset: str) -> None:
+    """Write the item table, the result and the page of ``dataset``.
+
+    Raises DataError, after writing them, when an expectation of severity ``fail`` is not met.
+    """
+    params = load_yaml(PARAMS_FILE)
+    key = f"datasets.{dataset}"
+    kind = lookup(params, f"{key}.kind")
+    section = read_section(Validate, f"{key}.validate", params)
+    raw = RAW / dataset
+    source = registry.of_kind(raw, kind, dataset)
+    suite = read_suite(section.suite, IMAGE_COLUMNS if kind == "image" else TEXT_COLUMNS)
+    items: Any = registry.items(raw)
+    table = image_table(items, source["levels"]) if kind == "image" else text_table(items)
+    result = validate(dataset, kind, source, table, suite)
+    write_result(VALIDATED / dataset, table, result)
+    write_page(result, PAGES / dataset)
+    for outcome in failures(result["expectations"], "warn"):
+        print(f"warning: {raw}: {describe(outcome)}", file=sys.stderr)
+    failed = failures(result["expectations"], "fail")
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        page = PAGES / dataset / "index.html"
+        raise DataError(f"{raw}: {describe(failed[0])}{more}; see {page}")

@@ -1,0 +1,72 @@
+"""A model folder as an MLflow model: code, safetensors and exact requirements, no pickle."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import genline
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+# What sampling imports; the rest of the project's dependencies is not needed to serve.
+_REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "torch")
+_REQUIRED_BY = {"image": ("pillow",), "text": ("tokenizers",)}
+
+
+def requirements(kind: str) -> list[str]:
+    """``name==version`` of what serving a model of that kind needs, as installed here."""
+    names = sorted((*_REQUIRED, *_REQUIRED_BY[kind]))
+    # A local part such as +cpu names a build that package indexes do not hold.
+    versions = {name: importlib.metadata.version(name).partition("+")[0] for name in names}
+    return [f"{name}=={version}" for name, version in versions.items()]
+
+
+def log(folder: Path, kind: str, experiment: str, run_id: str) -> str:
+    """Log the model in ``folder`` as an output of a run, and return its ``models:/`` URI.
+
+    Goes to MLflow's current tracking store and experiment.
+    """
+    import mlflow
+
+    with warnings.catch_warnings():
+        # Of Python type hints, which would check the input a second time: the signature does it.
+        warnings.simplefilter("ignore")
+        info = mlflow.models.Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            name=experiment,
+            run_id=run_id,
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={"model": str(folder)},
+            code_paths=[str(Path(genline.__file__).parent)],
+            pip_requirements=requirements(kind),
+            signature=_signature(kind),
+            input_example=_example(),
+        )
+    return str(info.model_uri)
+
+
+def _signature(kind: str) -> ModelSignature:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    asked = Schema(
+        [
+            ColSpec(DataType.long, "n"),
+            ColSpec(DataType.long, "seed"),
+            ColSpec(DataType.string, "variant", required=False),
+            ColSpec(DataType.double, "temperature", required=False),
+        ]
+    )
+    given = Schema([ColSpec(DataType.long, "request"), ColSpec(DataType.string, kind)])
+    return ModelSignature(inputs=asked, outputs=given)
+
+
+def _example() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"n": [4], "seed": [0]})

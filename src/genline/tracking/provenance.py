@@ -1,0 +1,99 @@
+"""What says where a run came from: commit, stage, parameters, and the pipeline's own files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_GIT_SECONDS = 10.0
+# What the pipeline itself writes into the working tree: changed in every run, so no sign of one.
+_WRITTEN = ("reports", "dvc.lock")
+
+
+def commit_tags(root: Path | None = None) -> dict[str, str]:
+    """``genline.commit`` (HEAD) and ``genline.dirty``; empty where git does not hold the project.
+
+    Dirty means that the commit alone would not reproduce the run: a file was changed or added,
+    other than those that the pipeline writes.
+    """
+    root = root or Path.cwd()
+    # An archive unpacked inside another repository is not part of its history.
+    if _git(root, "ls-files", "--error-unmatch", "params.yaml") is None:
+        return {}
+    head = _git(root, "rev-parse", "--verify", "HEAD")
+    if head is None:
+        return {}
+    excluded = [f":(exclude){path}" for path in _WRITTEN]
+    changes = _git(root, "status", "--porcelain", "--", ".", *excluded)
+    return {"genline.commit": head, "genline.dirty": "true" if changes else "false"}
+
+
+def stage_tags() -> dict[str, str]:
+    """``genline.stage``, the DVC stage that runs; empty outside DVC."""
+    stage = os.environ.get("DVC_STAGE")
+    return {"genline.stage": stage} if stage else {}
+
+
+def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters under dotted names, values as text."""
+    flat: dict[str, str] = {}
+    for key, value in params.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{name}.")
+        else:
+            flat[name] = str(value)
+    return flat
+
+
+def pipeline_slices(
+    experiment: str, dataset: str, stage: str, root: Path | None = None
+) -> dict[str, str]:
+    """The parts of ``dvc.yaml`` and ``dvc.lock`` that concern a stage, as YAML by file name.
+
+    Of the lock: the entries of the dataset's stages and of the experiment's. DVC writes a
+    stage's own entry after it has run, so the running stage's is that of the run before it.
+    A file that is missing or not readable gives no slice.
+    """
+    root = root or Path.cwd()
+    slices: dict[str, str] = {}
+    stages = _stages(root / "dvc.yaml")
+    if stage in stages:
+        slices["dvc.yaml"] = _dump({"stages": {stage: stages[stage]}})
+    wanted = {dataset, experiment}
+    locked = {
+        name: entry
+        for name, entry in _stages(root / "dvc.lock").items()
+        if name.rpartition("@")[2] in wanted
+    }
+    if locked:
+        slices["dvc.lock"] = _dump({"stages": locked})
+    return slices
+
+
+def _stages(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return stages if isinstance(stages, dict) else {}
+
+
+def _dump(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=True, allow_unicode=True)
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=_GIT_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,198 @@
+"""MLflow's registry: one registered model an experiment, one version a set of weights.
+
+A version is found by the digest of its weights, so that registering twice makes one version. The
+alias ``champion`` is the best so far and is moved last, in one step, so that there is never none;
+``challenger`` is the newest that is not champion.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genline.core.errors import GenlineError, TrackingError
+from genline.tracking import card, packaging
+from genline.tracking.config import Register
+from genline.tracking.gate import Decision, Record, decide
+from genline.tracking.runs import run_for_evaluation
+from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+_DIGEST = "genline.model_digest"
+_RECORD = "genline.record"  # what the gate needs of a version, as JSON
+_PROMOTION = "genline.promotion"  # what the gate said of it, as JSON
+_AFTERWARDS = "Nothing is lost; then run `dvc repro` again"
+_KEPT = ("value", "low", "high", "count", "floor", "better")
+
+
+def promote(evaluation: Mapping[str, Any], folder: Path, register: Register) -> dict[str, Any]:
+    """Register the model in ``folder``, let the gate decide, and return the promotion record.
+
+    evaluation: the record of ``reports/evaluation/<experiment>.json``; its model digest is that
+    of the folder's weights. Raises TrackingError with one line when MLflow cannot be used, and
+    ParamsError when the metric cannot decide; the registry then is as it was, or holds a version
+    that the next try goes on with.
+    """
+    store = resolve()
+    try:
+        return _promote(connect(store), store, evaluation, folder, register)
+    except TrackingError as error:
+        raise TrackingError(f"{error}. {_AFTERWARDS}") from None
+    except GenlineError:
+        raise
+    except Exception as error:  # MLflow's own, SQLAlchemy's, requests', the operating system's
+        raise TrackingError(
+            f"MLflow at {store.shown} refused ({one_line(error)}). {_AFTERWARDS}"
+        ) from error
+
+
+def _promote(
+    client: MlflowClient,
+    store: Store,
+    evaluation: Mapping[str, Any],
+    folder: Path,
+    register: Register,
+) -> dict[str, Any]:
+    name, candidate = evaluation["experiment"], Record.of(evaluation)
+    incumbent = _by_alias(client, name, CHAMPION)
+    champion = _record(incumbent) if incumbent is not None else None
+    decision = decide(candidate, champion, register)
+    version = _by_digest(client, name, candidate.digests["model"])
+    promotion = _promotion(name, candidate, champion, decision, register)
+    if incumbent is not None and version is not None and _same(incumbent, version):
+        # The same evidence as when it was promoted gives the same record.
+        promotion = _earlier(incumbent, promotion) or promotion
+    if version is None:
+        version = _create(client, store, evaluation, folder)
+    tags = {
+        "genline.decision": promotion["decision"],
+        "genline.reason": promotion["reason"],
+        "genline.metric": promotion["metric"],
+        "genline.data_digest": candidate.digests["data"],
+        "genline.evaluator_digest": candidate.digests["evaluator"],
+        _PROMOTION: _compact(promotion),
+        _RECORD: _compact(_kept(evaluation)),
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version.version, key, value)
+    text = card.model_card(evaluation, promotion["decision"], promotion["reason"])
+    client.update_model_version(name, version.version, description=text)
+    _move_aliases(client, name, str(version.version), decision)
+    return promotion
+
+
+def _promotion(
+    name: str,
+    candidate: Record,
+    champion: Record | None,
+    decision: Decision,
+    register: Register,
+) -> dict[str, Any]:
+    compared = champion is not None and decision.compared
+    return {
+        "experiment": name,
+        "decision": decision.outcome,
+        "reason": decision.reason,
+        "metric": register.metric,
+        "margin": register.margin,
+        "candidate": candidate.numbers(register.metric),
+        "champion": champion.numbers(register.metric) if champion and compared else None,
+        "digests": dict(candidate.digests),
+    }
+
+
+def _earlier(version: ModelVersion, promotion: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record of the champion's own promotion, if it rests on the same evidence."""
+    kept = version.tags.get(_PROMOTION)
+    if kept is None:
+        return None
+    earlier: dict[str, Any] = json.loads(kept)
+    evidence = ("decision", "metric", "margin", "candidate", "digests")
+    return earlier if all(earlier.get(k) == promotion[k] for k in evidence) else None
+
+
+def _create(
+    client: MlflowClient, store: Store, evaluation: Mapping[str, Any], folder: Path
+) -> ModelVersion:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    name, kind, digests = evaluation["experiment"], evaluation["kind"], evaluation["digests"]
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
+    mlflow.set_experiment(experiment_id=experiment_id(client, store, evaluation["dataset"]))
+    run_id = run_for_evaluation(client, store, evaluation)
+    uri = packaging.log(folder, kind, name, run_id)
+    family = evaluation["family"].replace("_", " ")
+    about = f"A {family} on {evaluation['dataset']}. Load `models:/{name}@champion`."
+    with suppress(MlflowException):  # it exists already
+        client.create_registered_model(name, description=about)
+    return client.create_model_version(
+        name,
+        source=uri,
+        run_id=run_id,
+        tags={_DIGEST: digests["model"], "genline.family": evaluation["family"]},
+        model_id=uri.rpartition("/")[2],
+    )
+
+
+def _move_aliases(client: MlflowClient, name: str, version: str, decision: Decision) -> None:
+    if decision.outcome == CHALLENGER:
+        client.set_registered_model_alias(name, CHALLENGER, version)
+        return
+    client.set_registered_model_alias(name, CHAMPION, version)
+    challenger = _by_alias(client, name, CHALLENGER)
+    if challenger is not None and str(challenger.version) == version:
+        client.delete_registered_model_alias(name, CHALLENGER)
+
+
+def _by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def _by_digest(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
+    """The version that holds the weights with this digest, the first if somebody made two."""
+    versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
+    found = [v for v in versions if v.tags.get(_DIGEST) == digest]
+    return min(found, key=lambda v: int(v.version)) if found else None
+
+
+def _same(one: ModelVersion, other: ModelVersion) -> bool:
+    # A server gives the number as text, a database as a number.
+    return str(one.version) == str(other.version)
+
+
+def _record(version: ModelVersion) -> Record:
+    kept = version.tags.get(_RECORD)
+    if kept is None:
+        raise TrackingError(
+            f"version {version.version} of '{version.name}' is champion but was not registered by "
+            "genline (it has no record to compare with); remove its alias 'champion' in MLflow"
+        )
+    return Record.of(json.loads(kept))
+
+
+def _kept(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = {
+        name: {key: metric[key] for key in _KEPT} for name, metric in evaluation["metrics"].items()
+    }
+    health = evaluation["health"]
+    return {"digests": evaluation["digests"], "metrics": metrics, "health": health}
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

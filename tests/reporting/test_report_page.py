@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_validation_page import HOSTILE, Tags
+
+from genline.core.errors import DataError
+from genline.reporting.samples import write_texts
+from genline.stages import report
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def edit(path: Path, change: Edit) -> None:
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
+
+
+def run() -> tuple[str, str]:
+    report.run()
+    return report.PAGE.read_text(), report.SHORT.read_text()
+
+
+def test_the_verdict_stands_first_and_says_by_how_much(line: Path) -> None:
+    page, short = run()
+    outcome = "a difference of 0.08 (95 % interval 0.04 to 0.12), beyond noise"
+    assert page.index("digits-gan wins") < page.index("Samples beside real data")
+    assert outcome in page
+    assert outcome in short
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(line: Path) -> None:
+    page, _ = run()
+    links = re.findall(r'\b(?:src|href)="([^"]*)"', page)
+    away = {x for x in links if not x.startswith(("data:", "#"))}
+    assert away == {"validation/digits/index.html", "validation/docstrings/index.html"}
+    assert all((line / "reports" / link).is_file() for link in away)
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+def test_every_experiment_shows_samples_curves_and_health(line: Path) -> None:
+    page, _ = run()
+    assert page.count('src="data:image/png;base64,') == 1 + 2 + 2  # real, samples, VAE's others
+    assert page.count('class="chart"') == 3 * 4 + 1  # three panels each, and the sweep
+    assert "Posterior collapse." in page
+    assert "nats per image" in page and "squared norm" in page
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(line: Path) -> None:
+    page, _ = run()
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(ids)
+
+
+def test_headings_go_down_one_level_at_a_time(line: Path) -> None:
+    page, _ = run()
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+
+
+def test_charts_have_no_colour_of_their_own(line: Path) -> None:
+    page, _ = run()
+    charts = "".join(re.findall(r"<svg class=\"chart\".*?</svg>", page, re.DOTALL))
+    assert "var(--series-1)" in charts
+    assert not re.search(r"(fill|stroke): #", charts)
+
+
+def test_the_language_model_is_marked_as_a_baseline(line: Path) -> None:
+    page, short = run()
+    assert re.search(r"evaluator&#39;s language model <span[^>]*>baseline", page)
+    assert "Perplexity of a 5-gram model (baseline) ↓ | 47.1 (45.8 to 48.4) |" in short
+
+
+def test_a_text_gan_is_held_against_its_control_and_its_curve(line: Path) -> None:
+    page, _ = run()
+    assert "docstrings-gan is no different from its control beyond noise" in page
+    assert "does not lie below it" in page
+    path = line / "reports/evaluation/docstrings-gan.json"
+
+    def improve(record: dict[str, Any]) -> None:
+        versus = record["metrics"]["frechet_embedding_distance_vs_control"]
+        versus.update(value=-0.002, low=-0.003, high=-0.001)
+        record["metrics"]["reverse_perplexity"].update(value=100.0, low=99.0, high=101.0)
+
+    edit(path, improve)
+    page, _ = run()
+    assert "docstrings-gan is better than its control, beyond noise" in page
+    assert "lies below it, by more than its interval" in page
+
+
+def test_a_failed_health_check_is_told_in_every_place(line: Path) -> None:
+    failed = {"passed": False, "reason": "classes that are rare or missing: 3"}
+    path = line / "reports/evaluation/digits-gan.json"
+    edit(path, lambda record: record["health"].update(mode_drop=failed))
+    page, short = run()
+    assert "digits-vae stands alone" in page
+    assert page.count("classes that are rare or missing: 3") == 1
+    assert "## Failed health checks\n\n- **digits-gan**, mode drop: classes that" in short
+
+
+def test_a_model_without_a_finite_figure_has_a_place_on_the_page(line: Path) -> None:
+    path = line / "reports/evaluation/digits-gan.json"
+    edit(path, lambda record: record["metrics"].clear())
+    page, short = run()
+    assert "digits-gan has no finite figure" in page
+    assert "digits-gan has no finite figure" in short
+
+
+def test_hostile_text_stays_text(line: Path) -> None:
+    write_texts(line / "reports/samples/docstrings-gan/samples.txt", [HOSTILE] * 20)
+    write_texts(line / "reports/samples/docstrings-vae/reconstructions.txt", [f"{HOSTILE}\ta"])
+    calm, _ = run()
+    for name in ("digits-gan", "docstrings-gan"):
+        promotion = line / f"reports/promotion/{name}.json"
+        edit(promotion, lambda record: record.update(reason=HOSTILE + " @someone #1 |"))
+        evaluation = line / f"reports/evaluation/{name}.json"
+        edit(evaluation, lambda record: record["health"]["divergence"].update(reason=HOSTILE))
+    page, short = run()
+    assert "<script" not in page + short
+    assert "\u202e" not in page + short
+    assert "@someone" not in short
+    tags = Tags(page)
+    assert not tags.open
+    assert tags.count == Tags(calm).count
+
+
+def test_only_what_params_yaml_lists_is_shown(line: Path) -> None:
+    path = line / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    del params["experiments"]["digits-gan"]
+    params["experiments"] = {
+        k: v for k, v in params["experiments"].items() if v["dataset"] == "digits"
+    }
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    page, short = run()
+    assert "digits-gan" not in page + short
+    assert "No experiment in params.yaml uses this dataset" in page
+
+
+def test_the_same_records_give_the_same_bytes(line: Path) -> None:
+    assert run() == run()
+
+
+def test_neither_page_tells_where_or_when_it_was_made(line: Path) -> None:
+    page, short = run()
+    assert str(line) not in page + short
+    assert not re.search(r"20\d\d-\d\d-\d\d", page + short)
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("reports/evaluation/digits-vae.json", "evaluate@digits-vae"),
+        ("reports/promotion/digits-gan.json", "register@digits-gan"),
+        ("reports/training/docstrings-vae.csv", "train@docstrings-vae"),
+        ("reports/samples/docstrings-gan/real.txt", "evaluate@docstrings-gan"),
+        ("reports/samples/digits-gan/samples.png", "evaluate@digits-gan"),
+        ("data/validated/digits/result.json", "validate@digits"),
+    ],
+)
+def test_a_missing_file_is_named_with_the_stage_that_writes_it(
+    line: Path, file: str, stage: str
+) -> None:
+    (line / file).unlink()
+    with pytest.raises(DataError, match=rf"^{re.escape(file)}: no such file; .*{stage}`$"):
+        report.run()
+    assert not report.PAGE.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "words"),
+    [
+        (
+            "reports/evaluation/digits-vae.json",
+            lambda r: r["metrics"]["fid"].pop("low"),
+            "metric 'fid' has no key 'low'",
+        ),
+        (
+            "reports/evaluation/digits-gan.json",
+            lambda r: r["digests"].update(data="other"),
+            "scored with another data than digits-vae",
+        ),
+        ("reports/promotion/digits-vae.json", lambda r: r.pop("reason"), "has no key 'reason'"),
+    ],
+)
+def test_an_incomplete_record_is_named_with_its_key(
+    line: Path, file: str, change: Edit, words: str
+) -> None:
+    edit(line / file, change)
+    with pytest.raises(DataError, match=words):
+        report.run()
+
+
+@pytest.mark.parametrize("content", ["", "loss\n1\n", "step,loss\n1,abc\n", "step,loss\n1,2,3\n"])
+def test_a_broken_training_curve_is_named(line: Path, content: str) -> None:
+    (line / "reports/training/digits-vae.csv").write_text(content)
+    with pytest.raises(DataError, match=r"^reports/training/digits-vae\.csv"):
+        report.run()

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from finished_line import expectation, validation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genline.reporting.validation.histogram import HEIGHT, WIDTH, bars
+from genline.reporting.validation.page import render, write_page
+from genline.reporting.validation.wording import sentence
+
+HOSTILE = '<script>alert("x")</script>"\'&\u202egnp.exe\u2066' + "W" * 500
+
+
+class Tags(HTMLParser):
+    """Counts the elements of a page, and sees that each is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.count: dict[str, int] = {}
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag not in ("meta", "link", "img", "br", "rect"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag != "rect":
+            assert self.open.pop() == tag
+
+
+def failed_result() -> dict[str, object]:
+    result = validation("digits")
+    result["success"] = False
+    result["expectations"][3] |= {
+        "success": False,
+        "unexpected": 45,
+        "offending": [{"item": HOSTILE, "value": HOSTILE} for _ in range(12)],
+    }
+    result["source"]["note"] = HOSTILE
+    result["columns"][1]["top"] = [[HOSTILE, 3], [None, 2], [True, 1]]
+    result["columns"][0]["name"] = HOSTILE
+    return result
+
+
+def test_a_passed_validation_says_so_first() -> None:
+    page = render(validation("digits"))
+    assert page.index("Passed") < page.index("What was expected")
+    assert "5 of 5 met" in page
+    assert "Offending items" not in page
+
+
+def test_a_failed_validation_names_the_expectation_the_counts_and_the_items() -> None:
+    page = render(failed_result())
+    assert "1 of 5 not met" in page
+    assert "45 of 1,797 items (2.5 %) break it" in page
+    assert "35 more not shown" in page
+
+
+def test_a_warning_alone_does_not_read_as_failure() -> None:
+    result = validation("digits")
+    result["expectations"][0] |= {"success": False, "severity": "warn", "observed": 812}
+    page = render(result)
+    assert "Passed" in page
+    assert "These are warnings" in page
+    assert "found 812" not in page or "812" in page
+
+
+def test_hostile_values_stay_text() -> None:
+    page = render(failed_result())
+    assert "<script" not in page
+    assert "\u202e" not in page, "an override would turn the text around it"
+    assert "&lt;script&gt;" in page
+    tags = Tags(page)
+    assert not tags.open
+    assert tags.count == Tags(render(calm(failed_result()))).count
+
+
+def calm(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: calm(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [calm(v) for v in value]
+    return "calm" if value == HOSTILE else value
+
+
+def test_the_page_asks_for_nothing() -> None:
+    page = render(validation("docstrings"))
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert "@import" not in page
+    assert "<script" not in page
+    assert "url(" not in page
+
+
+def test_the_same_result_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_page(validation("digits"), tmp_path / name)
+    a, b = (tmp_path / name / "index.html" for name in ("a", "b"))
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_an_empty_suite_is_not_praised() -> None:
+    assert "nothing checked" in render(validation("digits") | {"expectations": []})
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs", "words"),
+    [
+        (
+            "expect_column_values_to_be_between",
+            {"min_value": 0, "max_value": 16},
+            "Every value is between 0 and 16",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"min_value": 0.123456, "strict_min": True},
+            "Every value is more than 0.123456",
+        ),
+        (
+            "expect_column_values_to_be_in_set",
+            {"value_set": [8]},
+            "Every value is 8",
+        ),
+        (
+            "expect_column_values_to_not_be_null",
+            {"mostly": 0.99},
+            "In at least 99 % of the items, the value is present",
+        ),
+        (
+            "expect_column_kl_divergence_to_be_less_than",
+            {"partition_object": {"values": [0, 1], "weights": [0.5, 0.5]}, "threshold": 0.02},
+            "The shares of the values differ from equal shares of 0, 1 by less than 0.02 nats (KL)",
+        ),
+        (
+            "expect_column_values_to_be_odd",
+            {"column": "x", "base": 2},
+            "Column values to be odd (base = 2)",
+        ),
+        ("expect_table_row_count_to_equal", {}, "There are exactly not given items"),
+    ],
+)
+def test_an_expectation_reads_as_a_sentence(
+    kind: str, kwargs: dict[str, object], words: str
+) -> None:
+    assert sentence(expectation(kind, None, kwargs)) == words
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=40))
+def test_bars_stay_in_their_chart_and_every_filled_bin_is_seen(counts: list[int]) -> None:
+    edges = [0.5 * i for i in range(len(counts) + 1)]
+    drawn = bars(edges, counts)
+    assert len(drawn) == sum(1 for count in counts if count)
+    for bar in drawn:
+        assert bar.x >= 0 and bar.x + bar.width <= WIDTH + 0.51
+        assert bar.height >= 1 and bar.y >= 0
+        assert bar.y + bar.height == pytest.approx(HEIGHT, abs=0.02)
+
+
+def test_validation_pages_need_no_other_part_of_reporting() -> None:
+    code = (
+        "import sys, genline.reporting.validation.page as p; p.environment();"
+        "print([m for m in sys.modules if m.startswith('genline.reporting.')"
+        " and not m.startswith('genline.reporting.validation')]);"
+        "print([m for m in ('torch', 'matplotlib', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "[]"]
