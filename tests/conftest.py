@@ -42,12 +42,12 @@ class Visit:
         assert self.overflow <= 0, f"{self.address}: scrolls sideways by {self.overflow} px"
 
 
-VisitPage = Callable[..., Visit]
+OpenPage = Callable[..., Visit]
 
 
 @pytest.fixture
-def visit_page() -> Iterator[VisitPage]:
-    """``visit_page(file, width=375, scheme="light", javascript=True)`` opens it in Chromium.
+def open_page() -> Iterator[OpenPage]:
+    """``open_page(file, width=375, scheme="light", javascript=True)`` opens it in Chromium.
 
     Skips where there is no Chromium, and fails there when GENLINE_REQUIRE_BROWSER is 1.
     """

@@ -70,7 +70,9 @@ def within(path: str, deps: list[str]) -> bool:
     return any(path == dep or path.startswith(dep + "/") for dep in deps)
 
 
-@pytest.mark.parametrize(("stage", "key", "item"), instances(), ids=lambda v: str(v)[:20])
+@pytest.mark.parametrize(
+    ("stage", "key", "item"), instances(), ids=[f"{s}-{k}" for s, k, _ in instances()]
+)
 def test_a_stage_lists_every_module_it_imports(stage: str, key: str, item: dict[str, Any]) -> None:
     deps = listed(stage, key, item)
     modules = {m for m in followed(stage, item) if not source(m).endswith("__init__.py")}
@@ -78,7 +80,9 @@ def test_a_stage_lists_every_module_it_imports(stage: str, key: str, item: dict[
     assert not missing
 
 
-@pytest.mark.parametrize(("stage", "key", "item"), instances(), ids=lambda v: str(v)[:20])
+@pytest.mark.parametrize(
+    ("stage", "key", "item"), instances(), ids=[f"{s}-{k}" for s, k, _ in instances()]
+)
 def test_a_stage_lists_no_module_it_does_not_import(
     stage: str, key: str, item: dict[str, Any]
 ) -> None:

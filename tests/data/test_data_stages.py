@@ -264,7 +264,7 @@ def test_a_kind_that_is_not_the_sources_is_named(project: Path) -> None:
     ("changes", "message"),
     [
         ({"name": "docstring"}, "source.name is 'docstring'; did you mean 'docstrings'?"),
-        ({"packages": ["nump"]}, "source.packages.0 is 'nump'; input should be 'stdlib'"),
+        ({"packages": ["nump"]}, "source.packages.0 is 'nump'; did you mean 'numpy'?"),
         ({"packages": ["numpy", "numpy"]}, "packages names 'numpy' twice; keep one"),
         ({"min_words": 31}, "min_words is 31, above max_words 30; lower it"),
         ({"max_word": 3}, "unknown key 'datasets.prose.source.max_word'; did you mean 'max_words'"),

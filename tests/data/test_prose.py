@@ -35,7 +35,7 @@ NUMPY_STYLE = """Compute the arithmetic mean along
 
     .. math:: This formula is not a sentence either.
 
-    .. note:: 
+    .. note::
         Half precision may give results that are not exact.
 
     - The first point is made by this list item.

@@ -105,7 +105,9 @@ def test_undiscounted_returns_are_the_text_s_log_ratio_less_the_prefix_s() -> No
 def test_without_looking_ahead_the_return_is_the_token_s_own_reward() -> None:
     objective = Reinforce(TRAIN.model_copy(update={"discount": 0.0}))
     scores, real = torch.tensor([[0.5], [0.2], [2.0]]), torch.ones(3, 1, dtype=torch.bool)
-    torch.testing.assert_close(objective.returns(scores, real), torch.tensor([[0.5], [-0.3], [1.8]]))
+    torch.testing.assert_close(
+        objective.returns(scores, real), torch.tensor([[0.5], [-0.3], [1.8]])
+    )
 
 
 def test_text_scores_average_real_tokens_only() -> None:

@@ -105,9 +105,7 @@ def test_an_unknown_sampler_is_refused(vae: LSTMTextVAE) -> None:
         vae.sample(1, torch.Generator(), variant="priro")
 
 
-def test_a_stored_model_is_the_same_model(
-    vae: LSTMTextVAE, texts: Tensor, tmp_path: Path
-) -> None:
+def test_a_stored_model_is_the_same_model(vae: LSTMTextVAE, texts: Tensor, tmp_path: Path) -> None:
     save_model(tmp_path, "text_vae", MODEL, SPEC, vae.state_dict())
     loaded = load_model(tmp_path).model
     assert isinstance(loaded, LSTMTextVAE)

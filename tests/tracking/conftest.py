@@ -1,4 +1,4 @@
-"""A project folder with a tiny model, its evaluation and its samples, tracked in a database of its own."""
+"""A project folder with a tiny model and its evaluation, tracked in a database of its own."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def ready_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_database: bytes
-) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_database: bytes) -> Path:
     """An empty project folder, made the current one."""
     folder = tmp_path / "my project"  # a space, as people's folders have
     folder.mkdir()

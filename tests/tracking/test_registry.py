@@ -134,8 +134,8 @@ def test_the_version_carries_card_record_and_links(register_stage):
     [version] = versions()
     assert "# tiny-vae" in version.description
     assert "| FID (`fid`) | 2 | 1.9 to 2.1 | 0.5 | 540 | lower |" in version.description
-    assert "KL \\| a \\<digit\\>" in version.description
-    assert 'load_model("models:/tiny-vae@champion")' in version.description
+    assert "KL \\| a \\<digit>" in version.description
+    assert 'load_model("models:/tiny-vae/1")' in version.description
     assert json.loads(version.tags["genline.record"])["metrics"]["fid"]["value"] == 2.0
     run = connect(resolve()).get_run(version.run_id)
     assert run.info.run_name == "tiny-vae"
@@ -198,9 +198,7 @@ def test_weights_that_were_not_evaluated_are_refused(register_stage, project, ti
 def test_a_metric_that_was_not_evaluated_is_refused_before_anything_is_registered(
     register_stage, project
 ):
-    write_text(
-        project / "params.yaml", "experiments:\n  tiny-vae:\n    register: {metric: fidd}\n"
-    )
+    write_text(project / "params.yaml", "experiments:\n  tiny-vae:\n    register: {metric: fidd}\n")
     with pytest.raises(ParamsError, match="did you mean 'fid'"):
         register_stage()
     assert not versions()

@@ -44,8 +44,8 @@ def evaluate(
     The metrics of the default sampler have plain names; those of another end in its name.
     """
     # Convolutions on a CPU are half as fast again in this layout.
-    model.to(memory_format=torch.channels_last)
-    evaluator.to(memory_format=torch.channels_last)
+    for network in (model, evaluator):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     reference = Reference(evaluator, data, params.most)
     floors = reference.floors(params.draws, numpy_generator(seed, "floors"))
     metrics: dict[str, Metric] = {}

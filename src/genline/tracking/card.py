@@ -13,56 +13,59 @@ def evaluation_markdown(evaluation: Mapping[str, Any]) -> str:
     return f"{_metrics(evaluation)}\n\n{_health(evaluation)}\n"
 
 
-def model_card(evaluation: Mapping[str, Any], decision: str, reason: str) -> str:
+def model_card(evaluation: Mapping[str, Any], version: str, decision: str, reason: str) -> str:
     """What a model version is, what it learned from, how good it is, and how to load it."""
-    name, digests = evaluation["experiment"], evaluation["digests"]
-    kind, family = evaluation["kind"], evaluation["family"].replace("_", " ")
-    data = f"`{evaluation['dataset']}` (prepared data `{digests['data'][:_SHOWN]}`)"
-    content = "`image`: a PNG in base64" if kind == "image" else "`text`"
-    temperature = ", `temperature` (1.0)" if kind == "text" else ""
-    return f"""# {name}
+    name, digests, kind = evaluation["experiment"], evaluation["digests"], evaluation["kind"]
+    family, dataset = family_words(evaluation["family"]), evaluation["dataset"]
+    optional = "`variant`, one of the model's samplers"
+    if kind == "text":
+        optional += ", and `temperature`"
+    content = "`image`, a PNG in base64" if kind == "image" else "`text`"
+    # MLflow shows a line break as one, so a paragraph is one line.
+    parts = [
+        f"# {name}",
+        f"{family} that draws {kind}s like those of `{dataset}` "
+        f"(prepared data `{digests['data'][:_SHOWN]}`, weights `{digests['model'][:_SHOWN]}`).",
+        f"When it was last judged, the gate made it **{decision}**: {_cell(reason)}.",
+        "## How good it is",
+        _metrics(evaluation),
+        f"On the test split, by a judge (`{digests['evaluator'][:_SHOWN]}`) that was fitted on "
+        "the training split alone.",
+        _health(evaluation),
+        "## Limits",
+        "It knows only what its training data shows, and repeats that data's biases and "
+        "mistakes. Distances are measured by this project's own judge: compare them between "
+        "models of this project, not with figures published elsewhere.",
+        "## How to load it",
+        "```python\n"
+        "import mlflow, pandas as pd\n"
+        f'model = mlflow.pyfunc.load_model("models:/{name}/{version}")'
+        f"  # the best so far: models:/{name}@champion\n"
+        'model.predict(pd.DataFrame({"n": [16], "seed": [0]}))\n'
+        "```",
+        f"Each input row asks for `n` samples from `seed`; columns for {optional} "
+        "may be added. Each output row is one sample: `request`, the number of the input row it "
+        f"answers, and {content}.",
+    ]
+    return "\n\n".join(parts) + "\n"
 
-A {family} that draws {kind}s like those of {data}.
-Weights `{digests["model"][:_SHOWN]}`. **{decision.capitalize()}**: {reason}.
 
-## How good it is
-
-{_metrics(evaluation)}
-
-The judge is fitted on the training split alone (`{digests["evaluator"][:_SHOWN]}`); the figures
-are on the test split.
-
-{_health(evaluation)}
-
-## Limits
-
-It knows only what its training data shows and repeats that data's biases and mistakes. Distances
-are measured by this project's own judge: compare them between models of this project, not with
-figures published elsewhere.
-
-## How to load it
-
-```python
-import mlflow, pandas as pd
-model = mlflow.pyfunc.load_model("models:/{name}@{decision}")
-model.predict(pd.DataFrame({{"n": [16], "seed": [0]}}))
-```
-
-Each input row asks for `n` samples from `seed`; optional columns: `variant`, the name of one of
-the model's samplers{temperature}. Each output row is one sample: `request`, the input row it
-answers, and {content}.
-"""
+def family_words(family: str) -> str:
+    """A family's name as the start of a sentence: ``image_vae`` is "An image VAE"."""
+    kind, _, rest = family.partition("_")
+    article = "An" if kind[0] in "aeiou" else "A"
+    return f"{article} {kind} {rest.upper()}"
 
 
 def _metrics(evaluation: Mapping[str, Any]) -> str:
     lines = ["| metric | value | 95 % interval | floor | n | better |", "|---|---|---|---|---|---|"]
     for name, metric in evaluation["metrics"].items():
         title = f"{metric['title']} (`{name}`)"
-        unit = f" {metric['unit']}" if metric["unit"] else ""
+        unit = f" {_cell(metric['unit'])}" if metric["unit"] else ""
         floor = "" if metric["floor"] is None else f"{metric['floor']:.4g}"
         better = "" if metric["better"] == "none" else metric["better"]
         lines.append(
-            f"| {_cell(title)} | {metric['value']:.4g}{_cell(unit)} "
+            f"| {_cell(title)} | {metric['value']:.4g}{unit} "
             f"| {metric['low']:.4g} to {metric['high']:.4g} | {floor} | {metric['count']} "
             f"| {better} |"
         )
@@ -79,6 +82,6 @@ def _health(evaluation: Mapping[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     """Text inside a Markdown table's cell, its own marks made harmless."""
-    for mark in "\\|<>[]*":
+    for mark in "\\|<[]*":
         text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split()) if not text.startswith(" ") else " " + " ".join(text.split())
+    return " ".join(text.split())

@@ -69,22 +69,25 @@ def _promote(
     if incumbent is not None and version is not None and _same(incumbent, version):
         # The same evidence as when it was promoted gives the same record.
         promotion = _earlier(incumbent, promotion) or promotion
-    if version is None:
-        version = _create(client, store, evaluation, folder)
     tags = {
         "genline.decision": promotion["decision"],
         "genline.reason": promotion["reason"],
         "genline.metric": promotion["metric"],
+        _DIGEST: candidate.digests["model"],
         "genline.data_digest": candidate.digests["data"],
         "genline.evaluator_digest": candidate.digests["evaluator"],
         _PROMOTION: _compact(promotion),
         _RECORD: _compact(_kept(evaluation)),
     }
-    for key, value in tags.items():
-        client.set_model_version_tag(name, version.version, key, value)
-    text = card.model_card(evaluation, promotion["decision"], promotion["reason"])
-    client.update_model_version(name, version.version, description=text)
-    _move_aliases(client, name, str(version.version), decision)
+    if version is None:
+        version = _create(client, store, evaluation, folder, tags)
+    else:
+        for key, value in tags.items():
+            client.set_model_version_tag(name, version.version, key, value)
+    number = str(version.version)
+    text = card.model_card(evaluation, number, promotion["decision"], promotion["reason"])
+    client.update_model_version(name, number, description=text)
+    _move_aliases(client, name, number, decision)
     return promotion
 
 
@@ -119,26 +122,30 @@ def _earlier(version: ModelVersion, promotion: Mapping[str, Any]) -> dict[str, A
 
 
 def _create(
-    client: MlflowClient, store: Store, evaluation: Mapping[str, Any], folder: Path
+    client: MlflowClient,
+    store: Store,
+    evaluation: Mapping[str, Any],
+    folder: Path,
+    tags: dict[str, str],
 ) -> ModelVersion:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    name, kind, digests = evaluation["experiment"], evaluation["kind"], evaluation["digests"]
+    name = evaluation["experiment"]
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
     mlflow.set_experiment(experiment_id=experiment_id(client, store, evaluation["dataset"]))
     run_id = run_for_evaluation(client, store, evaluation)
-    uri = packaging.log(folder, kind, name, run_id)
-    family = evaluation["family"].replace("_", " ")
-    about = f"A {family} on {evaluation['dataset']}. Load `models:/{name}@champion`."
+    uri = packaging.log(folder, evaluation["kind"], name, run_id)
+    family = card.family_words(evaluation["family"])
+    about = f"{family} on {evaluation['dataset']}. Load `models:/{name}@champion`."
     with suppress(MlflowException):  # it exists already
         client.create_registered_model(name, description=about)
     return client.create_model_version(
         name,
         source=uri,
         run_id=run_id,
-        tags={_DIGEST: digests["model"], "genline.family": evaluation["family"]},
+        tags=tags,
         model_id=uri.rpartition("/")[2],
     )
 

@@ -7,6 +7,7 @@ trouble with MLflow: it is said once on stderr, and the stage goes on without.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import socket
 import sys
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 10.0
 _BATCH = 1000  # the most metrics MLflow takes at once
 _PARAMS = 100
-_DIGEST = 36  # the most characters MLflow keeps of a data set's digest
+_DIGEST = 12  # hexadecimal digits of the data's digest shown; MLflow takes at most 36
 
 
 @dataclass
@@ -164,8 +165,7 @@ def training_run(
         "genline.recipe_digest": recipe_digest,
         "genline.data_digest": data_digest,
         "genline.process": f"{socket.gethostname()}:{os.getpid()}",
-        **provenance.stage_tags(),
-        **provenance.commit_tags(),
+        **_source_tags(),
     }
     run.link.do(lambda client: _open_training(client, run, experiment, dataset, tags))
     run.tag(tags)
@@ -227,10 +227,21 @@ def run_for_evaluation(client: MlflowClient, store: Store, evaluation: Mapping[s
     found = _search(client, place, tags)
     if found:
         return str(found[0].info.run_id)
-    tags |= {"genline.data_digest": digests["data"], **provenance.stage_tags()}
+    tags |= {"genline.data_digest": digests["data"], **_source_tags()}
     run_id = str(client.create_run(place, tags=tags, run_name=experiment).info.run_id)
     client.set_terminated(run_id, "FINISHED")
     return run_id
+
+
+def _source_tags() -> dict[str, str]:
+    """Stage, commit and, for MLflow's own columns, source and user."""
+    tags = {**provenance.stage_tags(), **provenance.commit_tags()}
+    tags |= {"mlflow.source.type": "LOCAL", "mlflow.source.name": "genline"}
+    if "genline.commit" in tags:
+        tags["mlflow.source.git.commit"] = tags["genline.commit"]
+    with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
+        tags["mlflow.user"] = getpass.getuser()
+    return tags
 
 
 def _open_training(

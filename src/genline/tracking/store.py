@@ -28,6 +28,7 @@ PROBE_SECONDS = 4.0
 LOCK_SECONDS = 60.0  # the first use creates some fifty tables, which takes seconds
 _DATABASE = "mlflow.db"
 _ARTIFACTS = "mlartifacts"
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # or its pages open in GenAI mode
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
         # The default location would be the current directory's mlruns/.
         location = (store.artifacts / name).as_uri() if store.artifacts else None
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, artifact_location=location, tags=_KIND))
         except MlflowException:  # another process was quicker
             found = client.get_experiment_by_name(name)
             if found is None:

@@ -41,9 +41,9 @@ class EvaluateTexts(Section):
 
     samples: int = Field(
         default=3000,
-        ge=10,
+        ge=50,
         le=1_000_000,
-        description="texts drawn from each sampler, 10 or more; as many training texts, or all "
+        description="texts drawn from each sampler, 50 or more; as many training texts, or all "
         "of them, give the floors",
     )
     ngram_order: int = Field(

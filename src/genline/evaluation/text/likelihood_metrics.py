@@ -16,7 +16,7 @@ from genline.evaluation.text.ngram_lm import KneserNey
 from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
 from genline.evaluation.variational_metrics import OVER_ITEMS, measure, variational_metrics
 from genline.models.base import VariationalModel
-from genline.models.evaluators.language_model import LanguageModel, over_texts
+from genline.models.evaluators.language_model import over_texts
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,14 +40,17 @@ class TestTexts:
 
 
 def baseline_metrics(
-    evaluator: LanguageModel, data: PreparedTexts, order: int, seed: int
+    evaluator: Floats, data: PreparedTexts, order: int, seed: int
 ) -> dict[str, Metric]:
-    """The lines every text model is read against: fitted on the same training split."""
+    """The lines every text model is read against: fitted on the same training split.
+
+    ``evaluator``: −ln p of each test text under the evaluator's language model, (texts,).
+    """
     texts, test = TestTexts(data, seed), data.split("test")
     ngram = KneserNey(data.split("train"), data.spec.vocabulary, order)
     return {
         "lm_perplexity": texts.perplexity(
-            evaluator.nats(test),
+            evaluator,
             "lm_perplexity",
             "Perplexity of the evaluator's language model",
             "An LSTM fitted on the training split by maximum likelihood: the line to compare "

@@ -17,7 +17,7 @@ from genline.evaluation.intervals import bootstrap_mean
 from genline.evaluation.record import Metric
 from genline.evaluation.text import bleu, ngrams
 from genline.evaluation.text.descriptions import BLEU_ORDERS, DESCRIPTIONS, NGRAM_ORDERS
-from genline.evaluation.text.embedding_distance import bootstrap_error, embedding_distance
+from genline.evaluation.text.embedding_distance import STUDENT, embedding_distance, jackknife_error
 from genline.evaluation.text.ngram_lm import KneserNey
 from genline.evaluation.text.ngram_table import take
 from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
@@ -25,8 +25,8 @@ from genline.models.evaluators.language_model import LanguageModel
 
 OVER_SAMPLES = "95 %, bootstrap over samples; the real texts stay"
 OVER_TEXTS = "95 %, bootstrap over test texts; the samples stay"
-BY_JACKKNIFE = "95 %, ± 1.96 jackknife standard errors over samples"
-BY_SPREAD = "95 %, ± 1.96 bootstrap standard errors over samples; the real texts stay"
+BY_JACKKNIFE = "95 %, ± 1.96 standard errors, jackknife over samples; the real texts stay"
+BY_GROUPS = "95 %, Student's t, jackknife over 25 groups of samples; the real texts stay"
 
 _Z = 1.959964  # 97.5 % of a standard normal distribution lies below it
 
@@ -76,14 +76,18 @@ class SampleJudge:
         random = numpy_generator(self.seed, "floors")
         real = take(self.train, random.permutation(len(self.train))[: self.count])
         found = {key: figure.value for key, figure in self._figures(real, "floors").items()}
-        nats = self.evaluator.nats(self.test)
-        found["forward_perplexity"] = perplexity(nats, token_counts(self.test))
+        found["forward_perplexity"] = perplexity(self.test_nats, token_counts(self.test))
         found["copied"] = float(ngrams.copied(self.test, self.train).mean())
         return found
 
+    @cached_property
+    def test_nats(self) -> Floats:
+        """−ln p of each test text under the evaluator, (texts,)."""
+        return self.evaluator.nats(self.test)
+
     def sweep_row(self, texts: TextSplit, temperature: float) -> dict[str, float]:
         """Quality against variety of samples drawn at one temperature, without intervals."""
-        features = gaussian(self.evaluator.embed(texts))
+        features = self.evaluator.embed(texts)
         nats = self.evaluator.nats(texts)
         return {
             "temperature": temperature,
@@ -94,7 +98,7 @@ class SampleJudge:
 
     def _figures(self, texts: TextSplit, name: str) -> dict[str, Figure]:
         random = numpy_generator(self.seed, "bootstrap", name)
-        found = {"frechet_embedding_distance": self._distance(texts, random)}
+        found = {"frechet_embedding_distance": self._distance(texts)}
         nats = self.evaluator.nats(texts)
         found["forward_perplexity"] = _perplexity(nats, texts, OVER_SAMPLES, random)
         nats = self._reverse(texts)
@@ -110,11 +114,11 @@ class SampleJudge:
         found["copied"] = _mean(ngrams.copied(texts, self.train), random)
         return found
 
-    def _distance(self, texts: TextSplit, random: np.random.Generator) -> Figure:
+    def _distance(self, texts: TextSplit) -> Figure:
         features = self.evaluator.embed(texts)
-        value = embedding_distance(gaussian(features), self._moments)
-        half = _Z * bootstrap_error(features, self._moments, random)
-        return Figure(value, max(0.0, value - half), value + half, BY_SPREAD)
+        value = embedding_distance(features, self._moments)
+        half = STUDENT * jackknife_error(features, self._moments)
+        return Figure(value, max(0.0, value - half), value + half, BY_GROUPS)
 
     def _reverse(self, texts: TextSplit) -> Floats:
         return KneserNey(texts, self.vocabulary, self.order).nll(self.test)
@@ -129,7 +133,7 @@ def difference(metrics: Mapping[str, Metric], mine: str, other: str, about: str)
     value, half = a.value - b.value, math.hypot(a.high - a.value, b.high - b.value)
     title = f"{a.title}, difference"
     return Metric(
-        title, value, value - half, value + half, a.count, None, a.unit, a.better, BY_SPREAD, about
+        title, value, value - half, value + half, a.count, None, a.unit, a.better, BY_GROUPS, about
     )
 
 

@@ -60,7 +60,7 @@ def evaluate(
         metrics = (
             variational_text_metrics(model, data, params.importance_samples, seed, device) | metrics
         )
-    metrics |= baseline_metrics(evaluator, data, params.ngram_order, seed)
+    metrics |= baseline_metrics(judge.test_nats, data, params.ngram_order, seed)
     checks = _health(metrics, params.health)
     if CONTROL not in model.variants:
         return Findings(metrics, checks)

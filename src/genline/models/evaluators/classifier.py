@@ -35,8 +35,11 @@ class ImageClassifier(nn.Module):
     """Convolutions that halve the image, a linear feature head, and classes read from it.
 
     The features are taken before their non-linearity, so that no dimension is dead and the
-    covariance has full rank.
+    covariance has full rank. ``scale`` brings them, once fitted, to a mean variance of 1: it
+    changes no comparison, and makes figures of different fits alike in size.
     """
+
+    scale: Tensor
 
     def __init__(self, params: ImageEvaluator, spec: ImageSpec) -> None:
         super().__init__()
@@ -49,6 +52,7 @@ class ImageClassifier(nn.Module):
             height, width, channels = (height + 1) // 2, (width + 1) // 2, following
         self.head = nn.Linear(channels * height * width, params.features)
         self.classes = nn.Linear(params.features, spec.classes)
+        self.register_buffer("scale", torch.ones(()))
 
     def features(self, images: Tensor) -> Tensor:
         """float32 (n, features) of images: uint8 (n, channels, height, width) grey levels."""
@@ -67,11 +71,11 @@ class ImageClassifier(nn.Module):
 
     @torch.no_grad()
     def embed(self, images: npt.NDArray[np.uint8]) -> Embedded:
-        """Features and predicted classes of images: uint8 (n, channels, height, width)."""
+        """Scaled features, predicted classes: of images, uint8 (n, channels, height, width)."""
         features, labels = [], []
         for batch in self._batches(images):
             found = self.features(batch)
-            features.append(found.double().cpu().numpy())
+            features.append((found * self.scale).double().cpu().numpy())
             labels.append(self.logits(found).argmax(dim=1).cpu().numpy())
         return Embedded(np.concatenate(features), np.concatenate(labels))
 

@@ -19,7 +19,8 @@ _LONGEST = 300  # characters of a value shown; a validation value may be a whole
 def environment(*folders: Path) -> Environment:
     """Jinja with escaping always on, templates from here and ``folders``.
 
-    A name a template does not find is an error, never an empty string.
+    A name a template does not find is an error, never an empty string. Every text that a template
+    shows is first made :func:`visible`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -29,13 +30,13 @@ def environment(*folders: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     made.filters |= {
         "number": format_number,
         "interval": format_interval,
         "short": lambda digest: str(digest)[:12],
         "plain": plain,
-        "visible": visible,
     }
     return made
 
@@ -63,6 +64,8 @@ def visible(text: str) -> str:
 
     Unseen, they would hide what is wrong with an item, or turn the text around it.
     """
+    if text.isprintable():
+        return text
     return "".join(
         c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c
         for c in text

@@ -105,11 +105,11 @@ def _partition(partition: Mapping[str, Any]) -> str:
     if len(set(weights)) == 1:
         return f"equal shares of {', '.join(map(plain, values))}"
     pairs = zip(values, weights, strict=False)
-    return ", ".join(f"{plain(v)}: {plain(round(100 * w, 6))} %" for v, w in pairs)
+    return ", ".join(f"{plain(v)}: {100 * w:.10g} %" for v, w in pairs)
 
 
 def _at_least(share: float) -> str:
-    return f"in at least {plain(round(100 * share, 6))} % of the items, the"
+    return f"in at least {100 * share:.10g} % of the items, the"
 
 
 def _range(kwargs: Mapping[str, Any]) -> str:

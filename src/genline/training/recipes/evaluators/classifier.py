@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -70,6 +71,13 @@ class ClassifierRecipe(Recipe):
 
     def result(self) -> dict[str, Tensor]:
         return self.network.state_dict()
+
+    @torch.no_grad()
+    def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.network.load_state_dict(weights)
+        features = self.network.embed(self.images.cpu().numpy()).features
+        scale = 1 / np.sqrt(features.var(axis=0).mean())
+        return weights | {"scale": torch.tensor(scale, dtype=torch.float32)}
 
 
 def build(context: Context, data: PreparedImages, params: ImageEvaluator) -> Recipe:

@@ -1,0 +1,3 @@
+from judged_digits import digits
+
+__all__ = ["digits"]

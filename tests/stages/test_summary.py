@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genline.core.errors import DataError
+from genline.core.files import write_json, write_text
+from genline.stages.summary import run
+
+
+def write(experiment, value, decision="champion", passed=True):
+    metric = {
+        "title": "FID",
+        "value": value,
+        "low": value - 0.1,
+        "high": value + 0.1,
+        "floor": 0.5,
+        "unit": "",
+        "better": "lower",
+    }
+    record = {
+        "experiment": experiment,
+        "metrics": {"fid": metric},
+        "health": {"mode_drop": {"passed": passed, "reason": "r"}},
+    }
+    write_json(f"reports/evaluation/{experiment}.json", record)
+    write_json(
+        f"reports/promotion/{experiment}.json", {"experiment": experiment, "decision": decision}
+    )
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_text(
+        "params.yaml",
+        "datasets:\n  digits: {kind: image}\n"
+        "experiments:\n  vae: {dataset: digits}\n  gan: {dataset: digits}\n",
+    )
+
+
+def said(capsys):
+    run()
+    return capsys.readouterr().out.strip().splitlines()
+
+
+def test_it_says_where_the_report_is_what_was_found_and_how_to_go_on(capsys):
+    write("vae", 2.0)
+    write("gan", 1.0, "challenger")
+    report, found, registry, ui = said(capsys)
+    assert report == "Report: reports/index.html"
+    assert found == (
+        "  digits: gan wins, beyond noise (FID gan 1.00 [0.90, 1.10], vae 2.00 [1.90, 2.10]; "
+        "floor 0.5)"
+    )
+    assert registry == "  registry: champion of its experiment: vae; not promoted: gan"
+    assert "make ui" in ui
+
+
+def test_a_difference_within_noise_has_no_winner(capsys):
+    write("vae", 1.0)
+    write("gan", 1.05)
+    assert "vae and gan are level, within noise" in said(capsys)[1]
+
+
+def test_an_unhealthy_model_cannot_win(capsys):
+    write("vae", 2.0)
+    write("gan", 1.0, "challenger", passed=False)
+    assert "vae stands alone" in said(capsys)[1]
+    assert "failed mode_drop" in said(capsys)[1]
+
+
+def test_before_the_first_run_it_names_the_missing_file():
+    with pytest.raises(DataError, match=r"reports/evaluation/vae\.json: no such file"):
+        run()
+    assert not Path("reports").exists()
