@@ -52,12 +52,12 @@ def test_a_truncated_weights_file_is_named_in_one_line(digits: Digits, tmp_path:
 
 
 def test_a_missing_folder_says_what_to_run(tmp_path: Path):
-    with pytest.raises(ModelError, match="no evaluator here.*dvc repro"):
+    with pytest.raises(ModelError, match=r"no evaluator here.*dvc repro"):
         load_evaluator(tmp_path / "nowhere")
 
 
 def test_images_without_labels_are_refused_with_what_would_be_right(digits: Digits):
-    with pytest.raises(ParamsError, match="no labels.*one folder a class"):
+    with pytest.raises(ParamsError, match=r"no labels.*one folder a class"):
         build(EVALUATOR, dataclasses.replace(digits.data.spec, classes=0))
 
 

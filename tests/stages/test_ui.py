@@ -65,7 +65,7 @@ def test_a_server_elsewhere_that_is_away_is_one_line(monkeypatch):
 
 def test_a_damaged_database_is_one_line(tmp_path):
     (tmp_path / "mlflow.db").write_text("not a database")
-    with pytest.raises(TrackingError, match="move mlflow.db away"):
+    with pytest.raises(TrackingError, match=r"move mlflow\.db away"):
         run(free_port())
 
 

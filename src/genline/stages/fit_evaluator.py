@@ -6,7 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from genline.core.files import digest_value, write_json
+import genline
+from genline.core.files import digest_tree, digest_value, write_json
 from genline.core.params import PARAMS_FILE, Section, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import Prepared, PreparedImages, load_prepared
@@ -20,6 +21,18 @@ from genline.training.recipes.evaluators import classifier, language_model
 
 QUALITY = "evaluator.json"
 
+# The code that decides the weights: a checkpoint made by other code is another training's.
+_SOURCES = (
+    "core",
+    "data/batches.py",
+    "data/prepared.py",
+    "models/evaluators",
+    "models/initialisation.py",
+    "models/networks",
+    "training/engine",
+    "training/recipes/evaluators",
+)
+
 
 def run(dataset: str) -> None:
     """Fit the judge of ``dataset`` on its training split; how good it is stands beside it."""
@@ -29,17 +42,18 @@ def run(dataset: str) -> None:
     kind = ImageEvaluator if isinstance(data, PreparedImages) else TextEvaluator
     section: Section = read_section(kind, f"datasets.{dataset}.evaluator", params)
     seed = derive_seed(lookup(params, "seed"), "evaluator", dataset)
-    context = Context(make_fabric(runtime), seed)
-    recipe = _recipe(context, data, section)
-    digest = digest_value([seed, runtime.model_dump(), section.model_dump(), data.digest])
-    checkpoints = Checkpoints(".genline/checkpoints", f"evaluator-{dataset}", digest)
-    trained = train(f"evaluator of {dataset}", recipe, checkpoints)
-    folder = Path("models/evaluators") / dataset
-    save_evaluator(folder, section, data.spec, trained.weights)
-    judge = load_evaluator(folder, context.device).evaluator
-    quality = _quality(judge, data)
-    write_json(folder / QUALITY, quality)
-    checkpoints.clear()
+    used = [seed, runtime.model_dump(), section.model_dump(), data.digest, _source_digest()]
+    checkpoints = Checkpoints(".genline/checkpoints", f"evaluator-{dataset}", digest_value(used))
+    # Held until the outputs stand: an orphan of a killed pipeline must not write them as well.
+    with checkpoints.locked():
+        context = Context(make_fabric(runtime), seed)
+        recipe = _recipe(context, data, section)
+        trained = train(f"evaluator of {dataset}", recipe, checkpoints)
+        folder = Path("models/evaluators") / dataset
+        save_evaluator(folder, section, data.spec, trained.weights)
+        quality = _quality(load_evaluator(folder, context.device).evaluator, data)
+        write_json(folder / QUALITY, quality)
+        checkpoints.clear()
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in quality.items())
     print(f"evaluator of {dataset}: {figures}")
 
@@ -56,3 +70,8 @@ def _quality(judge: nn.Module, data: Prepared) -> dict[str, float]:
     if isinstance(data, PreparedImages):
         return classifier.assess(judge, data)
     return language_model.assess(judge, data)
+
+
+def _source_digest() -> str:
+    root = Path(genline.__file__).parent
+    return digest_tree([root / source for source in _SOURCES], root)

@@ -31,7 +31,7 @@ def run() -> None:
 
 def _found(verdict: Verdict) -> str:
     """One dataset's outcome in one line."""
-    floor = "" if verdict.floor is None else f"; floor {format_number(verdict.floor, 4)}"
+    floor = "" if verdict.floor is None else f"; floor {format_number(verdict.floor)}"
     standings = ", ".join(_figures(s) for s in verdict.standings)
     if verdict.difference is None:
         beyond = ""

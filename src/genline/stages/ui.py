@@ -79,7 +79,7 @@ def _serve(store: Store, port: int) -> None:
         )
         try:
             address = f"http://{HOST}:{port}"
-            _wait(server, said, address)
+            _wait(server, store, said, address)
             _announce(address)
             print("Ctrl-C ends it.", flush=True)
             status = server.wait()
@@ -94,10 +94,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _wait(server: subprocess.Popen[bytes], said: IO[bytes], address: str) -> None:
+def _wait(server: subprocess.Popen[bytes], store: Store, said: IO[bytes], address: str) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         if server.poll() is not None:
+            connect(store)  # says what is wrong in one line, if it is the database
             raise TrackingError(f"MLflow did not start: {_last_line(said)}")
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=2):

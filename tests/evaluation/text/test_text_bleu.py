@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from genline.evaluation.text.bleu import bleu, closest_lengths, closest_lengths_of_others, self_bleu
-from genline.evaluation.text.ngram_table import pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, closest_ref_length, sentence_bleu
+
+from genline.evaluation.text.bleu import bleu, closest_lengths, closest_lengths_of_others, self_bleu
+from genline.evaluation.text.ngram_table import pack
 
 ORDERS = (2, 3, 4, 5)
 METHOD1 = SmoothingFunction().method1

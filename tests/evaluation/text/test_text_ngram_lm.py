@@ -5,13 +5,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from genline.data.prepared import BOS, EOS, PAD
-from genline.evaluation.text.ngram_lm import KneserNey, estimate_discounts
-from genline.evaluation.text.ngram_table import pack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.lm import KneserNeyInterpolated
 from nltk.util import everygrams
+
+from genline.data.prepared import BOS, EOS, PAD
+from genline.evaluation.text.ngram_lm import KneserNey, estimate_discounts
+from genline.evaluation.text.ngram_table import pack
 
 VOCABULARY = 8
 WORDS = range(3, VOCABULARY)  # what a text may hold: all but PAD, BOS and EOS
@@ -26,11 +27,11 @@ def packed(texts):
 
 def next_token_probabilities(model, context):
     """p(w | context) of every token that can follow, the end mark among them."""
-    longer = [[*context, word] for word in WORDS]
     place = len(context)
-    found = {EOS: math.exp(model.log_probabilities(packed([context]))[place])}
-    for word, one in zip(WORDS, longer, strict=True):
-        found[word] = math.exp(model.log_probabilities(packed([one]))[place])
+    found = {}
+    with np.errstate(divide="ignore"):  # without a discount some tokens are impossible
+        for word, one in ((EOS, context), *((word, [*context, word]) for word in WORDS)):
+            found[word] = math.exp(model.log_probabilities(packed([one]))[place])
     return found
 
 

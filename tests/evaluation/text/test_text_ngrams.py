@@ -4,13 +4,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from genline.data.prepared import BOS, EOS
-from genline.evaluation.text import ngrams
-from genline.evaluation.text.ngram_table import ABSENT, NgramTable, mark, pack, take
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.util import ngrams as nltk_ngrams
 from scipy.spatial.distance import jensenshannon
+
+from genline.data.prepared import BOS, EOS
+from genline.evaluation.text import ngrams
+from genline.evaluation.text.ngram_table import ABSENT, NgramTable, mark, pack, take
 
 text = st.lists(st.integers(4, 8), max_size=7)
 corpus = st.lists(text, min_size=1, max_size=8)

@@ -83,7 +83,7 @@ class LanguageModel(nn.Module):
 
 @torch.no_grad()
 def over_texts(
-    score: Callable[[Tensor], Tensor], texts: TextSplit, device: torch.device, batch: int = 256
+    score: Callable[[Tensor], Tensor], texts: TextSplit, device: torch.device, batch: int = 128
 ) -> Floats:
     """``score`` of every text, float64 (texts, columns), in their order.
 

@@ -29,11 +29,11 @@ class RowGenerator(nn.Module):
         self.head = nn.Linear(features, spec.width * spec.channels)
 
     def forward(self, z: Tensor) -> Tensor:
-        rows = functional.leaky_relu(self.stem(z), 0.2).unflatten(1, (self.spec.height, -1))
+        rows = functional.leaky_relu(self.stem(z), 0.2).reshape(len(z), self.spec.height, -1)
         pixels = torch.tanh(self.head(self.over_rows(rows)))
         # (batch, height, width · channels) → (batch, channels, height, width)
-        image = pixels.unflatten(2, (self.spec.width, self.spec.channels))
-        return cast(Tensor, image.permute(0, 3, 1, 2))
+        image = pixels.reshape(len(z), self.spec.height, self.spec.width, self.spec.channels)
+        return image.permute(0, 3, 1, 2)
 
 
 class BidirectionalLSTM(nn.Module):
@@ -61,8 +61,9 @@ class SelfAttention(nn.Module):
         self.mlp = mlp([width, 2 * width, width])
 
     def forward(self, rows: Tensor) -> Tensor:
-        qkv = self.qkv(self.norm_attention(rows)).unflatten(2, (3, self.heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        qkv = self.qkv(self.norm_attention(rows))
+        # (batch, rows, 3 · width) → three of (batch, heads, rows, width / heads)
+        q, k, v = qkv.reshape(*rows.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # Written out: the fused kernel's backward is not deterministic on every device.
         weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
         rows = rows + self.out((weights @ v).transpose(1, 2).flatten(2))
@@ -78,7 +79,7 @@ class MLPGenerator(nn.Module):
         self.body = mlp([model.latent, *[model.width] * model.layers, spec.dimensions])
 
     def forward(self, z: Tensor) -> Tensor:
-        return torch.tanh(self.body(z)).unflatten(1, self.spec.shape)
+        return torch.tanh(self.body(z)).reshape(len(z), *self.spec.shape)
 
 
 def recurrent(model: Model, spec: ImageSpec) -> nn.Module:

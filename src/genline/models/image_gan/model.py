@@ -34,5 +34,8 @@ class ImageGAN(GenerativeModel):
         device = next(self.parameters()).device
         z = torch.randn(count, self.latent, generator=generator, device=generator.device)
         return torch.cat(
-            [quantise(self.generator(part), self.spec.levels) for part in z.to(device).split(_CHUNK)]
+            [
+                quantise(self.generator(part), self.spec.levels)
+                for part in torch.split(z.to(device), _CHUNK)
+            ]
         )

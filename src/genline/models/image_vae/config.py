@@ -13,7 +13,9 @@ class Model(Section):
     """The network, its likelihood and its latent samplers."""
 
     network: Literal["conv"] = Field(description="conv: residual convolutions, images ≥ 8×8")
-    width: int = Field(ge=1, le=1024, description="channels at full resolution; doubles as it halves")
+    width: int = Field(
+        ge=1, le=1024, description="channels at full resolution; doubles as it halves"
+    )
     blocks: int = Field(ge=0, le=16, description="residual blocks at each resolution")
     latent: int = Field(ge=1, le=4096, description="dimensions of z")
     likelihood: Literal["binomial", "categorical"] = Field(

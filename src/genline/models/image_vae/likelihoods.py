@@ -49,7 +49,8 @@ def categorical_mean(parameters: Tensor, levels: int) -> Tensor:
 
 def _by_level(parameters: Tensor, levels: int) -> Tensor:
     """(..., channels · levels, h, w) to (..., channels, levels, h, w)."""
-    return parameters.unflatten(-3, (-1, levels))
+    *batch, channels, height, width = parameters.shape
+    return parameters.reshape(*batch, channels // levels, levels, height, width)
 
 
 def _log_binomial_coefficients(levels: int, device: torch.device) -> Tensor:

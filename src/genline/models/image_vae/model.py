@@ -44,7 +44,7 @@ class ImageVAE(VariationalModel):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats: (batch,), or (draws, batch) for z of (draws, batch, latent)."""
-        parameters = self.decoder(z.flatten(0, -2)).unflatten(0, z.shape[:-1])
+        parameters = self.decoder(z.flatten(0, -2)).reshape(*z.shape[:-1], -1, *x.shape[-2:])
         return self.likelihood.log_prob(parameters, x, self.spec.levels)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -66,4 +66,4 @@ class ImageVAE(VariationalModel):
             z = self.gmm.draw(count, generator)
         else:
             z = draw_standard_normal(count, self.latent, generator)
-        return torch.cat([self.decode(part) for part in z.to(device).split(_CHUNK)])
+        return torch.cat([self.decode(part) for part in torch.split(z.to(device), _CHUNK)])

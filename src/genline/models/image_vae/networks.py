@@ -57,7 +57,7 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, latent) to (batch, channels · outputs, height, width)."""
-        h = self.stem(z).unflatten(1, self.bottom)
+        h = self.stem(z).reshape(-1, *self.bottom)
         for i, (stage, size) in enumerate(zip(self.stages, self.sizes, strict=True)):
             h = stage(upsample(h, size) if i else h)
         return cast(Tensor, self.head(h))

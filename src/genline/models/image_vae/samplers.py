@@ -72,7 +72,7 @@ def fit_mixture(
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as Fitted
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     densities: dict[int, float] = {}
     # One thread: scikit-learn's k-means adds up partial sums in the order its threads finish.

@@ -66,9 +66,7 @@ def sample_texts(
     return texts
 
 
-def _draw(
-    logits: Tensor, uniform: Tensor, temperature: float, never: tuple[int, ...]
-) -> Tensor:
+def _draw(logits: Tensor, uniform: Tensor, temperature: float, never: tuple[int, ...]) -> Tensor:
     """One token a row, by inverting the distribution function at ``uniform`` (count,)."""
     logits = logits.index_fill(1, torch.tensor(never, device=logits.device), -math.inf)
     if temperature == 0.0:

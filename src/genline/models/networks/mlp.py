@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -13,7 +14,7 @@ def mlp(sizes: Sequence[int], slope: float = 0.2) -> nn.Sequential:
     Maps (batch, sizes[0]) to (batch, sizes[-1]).
     """
     layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         if i:
             layers.append(nn.LeakyReLU(slope))
         layers.append(nn.Linear(inputs, outputs))

@@ -24,7 +24,7 @@ class ExponentialAverage:
     def update(self, module: nn.Module) -> None:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        averaged = list(self.module.parameters())
+        averaged: list[Tensor] = list(self.module.parameters())
         torch._foreach_lerp_(averaged, [p.detach() for p in module.parameters()], 1 - decay)
         for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
             mine.copy_(theirs)

@@ -1,4 +1,4 @@
-"""Checkpoints: outside DVC's outputs, keyed by the recipe digest, whole or absent."""
+"""Checkpoints: outside DVC's outputs, in a folder named by the recipe digest, whole or absent."""
 
 from __future__ import annotations
 
@@ -18,25 +18,36 @@ _FILE = "checkpoint.pt"
 
 
 class Checkpoints:
-    """The one checkpoint of the training whose recipe digest names the folder."""
+    """The one checkpoint of the training ``name`` with the recipe digest ``digest``.
 
-    def __init__(self, root: Path | str, name: str, digest: str) -> None:
-        self.name = name
-        self.folder = Path(root) / f"{name}-{digest[:16]}"
+    The lock is of the name alone: a training with other parameters would write the same outputs.
+    """
+
+    def __init__(self, root: Path | str, name: str, digest: str, patience: float = 10.0) -> None:
+        self.name, self.patience = name, patience
+        self.trainings = Path(root) / name
+        self.folder = self.trainings / digest[:16]
+        self._lock = FileLock(self.trainings.with_suffix(".lock"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder alone. Raises TrainingError at once if another trainer holds it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder.with_suffix(".lock"))
+        """Be the only trainer of this name; may be nested in the same object.
+
+        Another trainer is given ``patience`` seconds to end, time enough for the orphan of a
+        killed pipeline to notice that it is one; then TrainingError is raised.
+        """
+        self.trainings.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with lock.acquire(timeout=10):
-                yield
+            self._lock.acquire(timeout=self.patience)
         except Timeout:
             raise TrainingError(
                 f"{self.name} is already training in another process "
-                f"({lock.lock_file} is held); wait for it or end it"
+                f"({self._lock.lock_file} is held); wait for it or end it"
             ) from None
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None; an unreadable file counts as none."""
@@ -54,5 +65,5 @@ class Checkpoints:
         write_atomic(self.folder / _FILE, lambda file: torch.save(state, file))
 
     def clear(self) -> None:
-        """Delete the checkpoint: the outputs are written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete this name's checkpoints, abandoned ones too: the outputs are written."""
+        shutil.rmtree(self.trainings, ignore_errors=True)

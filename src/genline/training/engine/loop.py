@@ -55,8 +55,8 @@ def train(
     """Run ``recipe`` to its end, from its checkpoint if there is one, and return what it kept.
 
     The caller clears the checkpoint once its outputs are written. Raises TrainingError, with the
-    last good checkpoint kept, when a loss is not finite or the process that started this one is
-    gone.
+    last good checkpoint kept, when a figure is not finite, when another trainer of the same name
+    is at work, or when this one is an orphan: a DVC stage whose DVC was killed.
     """
     with checkpoints.locked():
         return _Loop(title, recipe, checkpoints, on_row).run()
@@ -78,7 +78,8 @@ class _Loop:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
         self.start = 0
-        self.parent = os.getppid()
+        # Only a pipeline's trainer minds: one started by hand may outlive its terminal.
+        self.parent = os.getppid() if "DVC_STAGE" in os.environ else None
 
     def run(self) -> Trained:
         self._resume()
@@ -89,7 +90,7 @@ class _Loop:
                 done = step + 1
                 if done % self.every == 0 or done == self.recipe.steps:
                     self._record(done, progress)
-                    if os.getppid() != self.parent:
+                    if self.parent not in (None, os.getppid()):
                         self._save(done)
                         raise TrainingError(
                             f"{self.title}: stopped at step {done}, since the process that "
@@ -101,7 +102,7 @@ class _Loop:
                 progress.advance()
         kept = self.best if self.best is not None else self.recipe.result()
         weights = self.recipe.finish(kept)
-        self._refuse_non_finite({k: v for k, v in weights.items()}, self.recipe.steps)
+        self._refuse_non_finite_weights(weights)
         seconds = time.monotonic() - began
         return Trained(weights, self.history, self.recipe.steps - self.start, seconds)
 
@@ -116,20 +117,30 @@ class _Loop:
         row: Row = {"step": float(done)}
         row |= {name: (total / self.counts[name]).item() for name, total in self.sums.items()}
         self.sums, self.counts = {}, {}
-        self._refuse_non_finite_row(row, done)
+        self._refuse_non_finite(row, done)
         progress.note(", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "step"))
-        every = self.recipe.validate_every
-        if every and (done // every > (done - self.every) // every or done == self.recipe.steps):
+        if self._validation_is_due(done):
             figures = self.recipe.validate(done)
+            self._refuse_non_finite(figures, done)
             row |= figures
-            objective = self.recipe.objective
-            if objective is not None and figures.get(objective, math.inf) < self.best_value:
-                self.best_value = figures[objective]
-                self.best = {k: v.detach().clone() for k, v in self.recipe.result().items()}
+            self._keep_if_best(figures)
         self.history.rows.append(row)
         self.on_row(row)
 
-    def _refuse_non_finite_row(self, row: Row, done: int) -> None:
+    def _validation_is_due(self, done: int) -> bool:
+        """After ``validate_every`` steps or at the first record that follows, and at the end."""
+        every = self.recipe.validate_every
+        if every == 0:
+            return False
+        return done == self.recipe.steps or done // every > (done - self.every) // every
+
+    def _keep_if_best(self, figures: Row) -> None:
+        objective = self.recipe.objective
+        if objective is not None and figures[objective] < self.best_value:
+            self.best_value = figures[objective]
+            self.best = {k: v.detach().clone() for k, v in self.recipe.result().items()}
+
+    def _refuse_non_finite(self, row: Row, done: int) -> None:
         for name, value in row.items():
             if not math.isfinite(value):
                 raise TrainingError(
@@ -137,11 +148,11 @@ class _Loop:
                     "is kept: lower the learning rate and run again"
                 )
 
-    def _refuse_non_finite(self, weights: dict[str, Tensor], done: int) -> None:
+    def _refuse_non_finite_weights(self, weights: dict[str, Tensor]) -> None:
         for name, value in weights.items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
                 raise TrainingError(
-                    f"{self.title}: weight {name} is not finite at step {done}; "
+                    f"{self.title}: weight {name} is not finite at the end of training; "
                     "lower the learning rate and run again"
                 )
 

@@ -54,9 +54,7 @@ class ImageGANRecipe(Recipe):
     def step(self, step: int) -> dict[str, Tensor]:
         fabric, terms = self.context.fabric, self.objective_terms
         real = self.images[self.context.tensor(self.batches[step])]
-        z = torch.randn(
-            len(real), self.latent, generator=self.noise, device=self.context.device
-        )
+        z = torch.randn(len(real), self.latent, generator=self.noise, device=self.context.device)
         figures: dict[str, Tensor] = {}
 
         self.discriminator.requires_grad_(True)

@@ -74,7 +74,7 @@ class ImageVAERecipe(Recipe):
         vae, noise = self.average.module, self.context.generator("validation")
         assert isinstance(vae, ImageVAE)
         reconstruction = kl = 0.0
-        for x in self.held_out.split(_CHUNK):
+        for x in torch.split(self.held_out, _CHUNK):
             mean, log_variance = vae.posterior(x)
             z = draw_posterior(mean, log_variance, noise)
             reconstruction -= float(vae.log_likelihood(x, z).double().sum())
@@ -109,7 +109,7 @@ class ImageVAERecipe(Recipe):
         """Posterior draws, float64 (gmm_draws · n, latent)."""
         draws = [
             draw_posterior(*vae.posterior(x), noise, self.train.gmm_draws).flatten(0, 1)
-            for x in images.split(_CHUNK)
+            for x in torch.split(images, _CHUNK)
         ]
         return torch.cat(draws).double().cpu().numpy()
 
