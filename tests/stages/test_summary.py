@@ -15,7 +15,7 @@ def write(experiment, value, decision="champion", passed=True):
         "value": value,
         "low": value - 0.1,
         "high": value + 0.1,
-        "floor": 0.5,
+        "floor": 0.512,
         "unit": "",
         "better": "lower",
     }
@@ -52,7 +52,7 @@ def test_it_says_where_the_report_is_what_was_found_and_how_to_go_on(capsys):
     assert report == "Report: reports/index.html"
     assert found == (
         "  digits: gan wins, beyond noise (FID gan 1.00 [0.90, 1.10], vae 2.00 [1.90, 2.10]; "
-        "floor 0.500)"
+        "floor 0.512)"
     )
     assert registry == "  registry: champion of its experiment: vae; not promoted: gan"
     assert "make ui" in ui

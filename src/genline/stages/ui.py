@@ -16,7 +16,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from genline.core.errors import TrackingError
-from genline.tracking.store import Store, connect, resolve
+from genline.tracking.store import Store, check_database, connect, resolve
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90.0
@@ -35,7 +35,9 @@ def run(port: int) -> None:
         _announce(store.uri.rstrip("/"))
         return
     _check_port(port)
-    if store.database is None or not store.database.exists():
+    if store.database is not None and store.database.exists():
+        check_database(store.database)
+    else:
         connect(store)  # the server would make the tables without the lock
     _serve(store, port)
 

@@ -91,17 +91,16 @@ def connect(store: Store) -> MlflowClient:
         store.database.parent.mkdir(parents=True, exist_ok=True)
         # Several processes that first touch a fresh database would break it for good.
         with FileLock(f"{store.database}.lock", timeout=LOCK_SECONDS):
-            _prepare_database(store.database)
+            if store.database.exists():
+                check_database(store.database)
+            _use_write_ahead_log(store.database)
             return _client(store)
     except Timeout:
         raise TrackingError(
             f"MLflow's database {store.database} is held by another process; wait for it to end"
         ) from None
     except (OSError, sqlite3.Error) as error:
-        raise TrackingError(
-            f"MLflow's database {store.database} cannot be used ({one_line(error)}); "
-            f"nothing was changed: {store.advice}"
-        ) from None
+        raise _unusable(store.database, error) from None
 
 
 def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
@@ -130,16 +129,27 @@ def one_line(error: object) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _prepare_database(database: Path) -> None:
-    if database.exists() and database.stat().st_size:
-        with database.open("rb") as file:
-            if file.read(16) != b"SQLite format 3\0":
-                raise sqlite3.DatabaseError("it is not an SQLite file")
+def check_database(database: Path) -> None:
+    """Raises TrackingError when the file cannot be read as a database; an empty one is fine."""
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise _unusable(database, error) from None
+
+
+def _use_write_ahead_log(database: Path) -> None:
+    # Readers and a writer then do not wait for each other; the setting stays in the file.
     with closing(sqlite3.connect(database, timeout=20)) as connection:
-        # Readers and a writer then do not wait for each other; the setting stays in the file.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _unusable(database: Path, error: Exception) -> TrackingError:
+    return TrackingError(
+        f"MLflow's database {database} cannot be used ({one_line(error)}); nothing was changed: "
+        f"move {database.name} away to start a new one"
+    )
 
 
 def _client(store: Store) -> MlflowClient:

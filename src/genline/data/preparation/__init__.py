@@ -1,0 +1,1 @@
+"""Preparation: cleaning, splits and packing."""

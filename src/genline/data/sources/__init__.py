@@ -1,0 +1,1 @@
+"""Sources: each fetches its raw files and reads their items back."""

@@ -43,8 +43,8 @@ class EvaluateTexts(Section):
         default=3000,
         ge=50,
         le=1_000_000,
-        description="texts drawn from each sampler, 50 or more; as many training texts, or all "
-        "of them, give the floors",
+        description="texts drawn from each sampler, 50 or more, but no more than the training "
+        "split has: as many of its texts give the floors",
     )
     ngram_order: int = Field(
         default=5,

@@ -17,7 +17,12 @@ from genline.evaluation.intervals import bootstrap_mean
 from genline.evaluation.record import Metric
 from genline.evaluation.text import bleu, ngrams
 from genline.evaluation.text.descriptions import BLEU_ORDERS, DESCRIPTIONS, NGRAM_ORDERS
-from genline.evaluation.text.embedding_distance import STUDENT, embedding_distance, jackknife_error
+from genline.evaluation.text.embedding_distance import (
+    GROUPS,
+    STUDENT,
+    embedding_distance,
+    jackknife_error,
+)
 from genline.evaluation.text.ngram_lm import KneserNey
 from genline.evaluation.text.ngram_table import take
 from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
@@ -26,7 +31,7 @@ from genline.models.evaluators.language_model import LanguageModel
 OVER_SAMPLES = "95 %, bootstrap over samples; the real texts stay"
 OVER_TEXTS = "95 %, bootstrap over test texts; the samples stay"
 BY_JACKKNIFE = "95 %, ± 1.96 standard errors, jackknife over samples; the real texts stay"
-BY_GROUPS = "95 %, Student's t, jackknife over 25 groups of samples; the real texts stay"
+BY_GROUPS = f"95 %, Student's t, jackknife over {GROUPS} groups of samples; the real texts stay"
 
 _Z = 1.959964  # 97.5 % of a standard normal distribution lies below it
 
@@ -46,15 +51,15 @@ class Figure:
 class SampleJudge:
     """The real texts that samples are compared with, and the floors, measured once.
 
-    ``count`` training texts, or all where there are fewer, are judged in the place of samples:
-    their figures are the floors.
+    ``count`` training texts are judged in the place of as many samples: their figures are the
+    floors. Where the split has fewer, ``count`` is what it has.
     """
 
     def __init__(
         self, evaluator: LanguageModel, data: PreparedTexts, count: int, order: int, seed: int
     ) -> None:
         self.evaluator, self.order, self.seed = evaluator, order, seed
-        self.vocabulary = data.spec.vocabulary
+        self.data, self.vocabulary = data, data.spec.vocabulary
         self.train, self.test = data.split("train"), data.split("test")
         self.count = min(count, len(self.train))
         self._moments = gaussian(evaluator.embed(self.test))
@@ -71,9 +76,10 @@ class SampleJudge:
         """The figures of real texts.
 
         The evaluator has seen the training texts, and a copy is one of them: the forward
-        perplexity and the copied share of real texts are those of the test texts.
+        perplexity and the copied share of real texts are those of the test texts. Which training
+        texts stand in depends on the data alone, so all experiments share their floors.
         """
-        random = numpy_generator(self.seed, "floors")
+        random = numpy_generator(0, "floors", self.data.digest)
         real = take(self.train, random.permutation(len(self.train))[: self.count])
         found = {key: figure.value for key, figure in self._figures(real, "floors").items()}
         found["forward_perplexity"] = perplexity(self.test_nats, token_counts(self.test))

@@ -50,7 +50,7 @@ def evaluate(
     metrics: dict[str, Metric] = {}
     drawn: dict[str, TextSplit] = {}
     for variant in model.variants:
-        drawn[variant] = draw(model, params.samples, seed, variant)
+        drawn[variant] = draw(model, judge.count, seed, variant)
         found = judge.metrics(drawn[variant], variant)
         if not isinstance(model, VariationalModel):
             own = own_perplexity(model, data, variant, seed, device)
@@ -76,7 +76,7 @@ def evaluate(
         # At 1 these are the samples already judged.
         texts = drawn[CONTROL]
         if temperature != 1.0:
-            texts = draw(model, params.samples, seed, CONTROL, temperature)
+            texts = draw(model, judge.count, seed, CONTROL, temperature)
         sweep.append(judge.sweep_row(texts, temperature))
     return Findings(metrics, checks, sweep)
 

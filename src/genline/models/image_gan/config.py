@@ -44,3 +44,4 @@ class Train(Section):
     beta1: float = Field(ge=0, lt=1, description="Adam's decay of the first moment")
     beta2: float = Field(ge=0, lt=1, description="Adam's decay of the second moment")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged generator that is kept")
+    validate_every: int = Field(ge=1, description="steps between measures of the distance")

@@ -7,15 +7,19 @@ from torch import Tensor
 
 from genline.core.seeds import derive_seed
 from genline.data.batches import ShuffledBatches
-from genline.data.prepared import PreparedImages
+from genline.data.prepared import PreparedImages, SplitName
 from genline.models.image_gan.config import Model, Train
 from genline.models.image_gan.discriminators import DISCRIMINATORS
+from genline.models.image_gan.distance import energy_distance
 from genline.models.image_gan.model import ImageGAN
 from genline.models.image_gan.objectives import OBJECTIVES, squared_gradient
 from genline.models.initialisation import seeded
 from genline.models.networks.pixels import normalise
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe
+
+_SPLITS: tuple[SplitName, ...] = ("train", "valid")
+_VALIDATION_SAMPLES = 1000
 
 
 class ImageGANRecipe(Recipe):
@@ -29,8 +33,11 @@ class ImageGANRecipe(Recipe):
         super().__init__()
         self.context, self.train, self.steps = context, train, train.steps
         self.latent = model.latent
+        self.validate_every, self.levels = train.validate_every, data.spec.levels
         # All real images as the networks see them: float32, on the device.
-        self.images = normalise(context.tensor(data.split("train").images), data.spec.levels)
+        self.images, self.held_out = (
+            normalise(context.tensor(data.split(name).images), self.levels) for name in _SPLITS
+        )
         self.batches = ShuffledBatches(
             len(self.images), train.batch, derive_seed(context.seed, "batches")
         )
@@ -81,6 +88,17 @@ class ImageGANRecipe(Recipe):
         self.optimizer_g.step()
         self.average.update(self.gan)
         return {"loss": loss_g, **figures}
+
+    @torch.no_grad()
+    def validate(self, step: int) -> dict[str, float]:
+        """Energy distance of the averaged generator's images to the validation split.
+
+        The same latents every time, so that its course is the generator's and not the draw's.
+        """
+        gan, noise = self.average.module, self.context.generator("validation")
+        assert isinstance(gan, ImageGAN)
+        generated = normalise(gan.sample(_VALIDATION_SAMPLES, noise), self.levels)
+        return {"valid_distance": energy_distance(generated, self.held_out)}
 
     def result(self) -> dict[str, Tensor]:
         return self.average.module.state_dict()

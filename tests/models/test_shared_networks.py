@@ -1,0 +1,56 @@
+"""Layers that several families share."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from genline.models.networks.dropout import dropout
+from genline.models.networks.mlp import mlp
+from genline.models.networks.residual import ResidualBlock, resolutions, upsample
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_dropout_keeps_the_mean_and_draws_from_its_generator_alone() -> None:
+    x = torch.ones(200_000)
+    state = torch.random.get_rng_state()
+    dropped = dropout(x, 0.3, torch.Generator().manual_seed(0))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert torch.equal(dropped, dropout(x, 0.3, torch.Generator().manual_seed(0)))
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.01)
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+def test_dropout_without_generator_or_probability_changes_nothing() -> None:
+    x = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    assert dropout(x, 0.5, None) is x
+    assert dropout(x, 0.0, torch.Generator()) is x
+
+
+def test_a_fresh_residual_block_is_the_identity() -> None:
+    x = torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(ResidualBlock(4)(x), x)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.booleans(), st.booleans())
+def test_upsampling_repeats_every_pixel(h: int, w: int, odd_h: bool, odd_w: bool) -> None:
+    x = torch.arange(float(h * w)).reshape(1, 1, h, w)
+    size = (2 * h - odd_h, 2 * w - odd_w)
+    expected = torch.nn.functional.interpolate(x, scale_factor=2)[..., : size[0], : size[1]]
+    assert torch.equal(upsample(x, size), expected)
+
+
+@given(st.integers(8, 300), st.integers(8, 300))
+def test_every_resolution_is_at_most_twice_the_next(height: int, width: int) -> None:
+    sizes = resolutions(height, width)
+    assert sizes[0] == (height, width)
+    assert 4 <= min(sizes[-1]) <= 7 or len(sizes) == 1
+    for (h, w), (less_h, less_w) in zip(sizes[:-1], sizes[1:], strict=True):
+        assert (less_h, less_w) == ((h + 1) // 2, (w + 1) // 2)
+
+
+def test_an_mlp_ends_in_a_linear_layer() -> None:
+    layers = mlp([3, 5, 5, 2])
+    assert layers(torch.zeros(4, 3)).shape == (4, 2)
+    assert isinstance(layers[-1], torch.nn.Linear)
+    assert sum(isinstance(layer, torch.nn.LeakyReLU) for layer in layers) == 2
