@@ -77,9 +77,9 @@ def test_the_elbo_of_the_exact_posterior_is_the_evidence():
     model = LinearGaussian(2.0, 0.5)
     data = batches(model)
     posteriors = encode(model, data)
-    found = likelihoods(model, data, posteriors, 4000, noise(), ROWS)
+    found = likelihoods(model, data, posteriors, 1000, noise(), 9999)
     negative_elbo = (found.reconstruction + posteriors.kl).mean()
-    assert negative_elbo == pytest.approx(-model.evidence(torch.cat(data)).mean(), abs=0.01)
+    assert negative_elbo == pytest.approx(-model.evidence(torch.cat(data)).mean(), abs=0.02)
 
 
 def test_a_wrong_posterior_is_put_right_by_importance_weights_and_not_by_the_elbo():
@@ -87,8 +87,8 @@ def test_a_wrong_posterior_is_put_right_by_importance_weights_and_not_by_the_elb
     data = batches(model)
     posteriors = encode(model, data)
     evidence = -model.evidence(torch.cat(data)).mean()
-    few, many = (likelihoods(model, data, posteriors, k, noise(), ROWS) for k in (5, 2000))
-    assert many.nll.mean() == pytest.approx(evidence, abs=0.01)
+    few, many = (likelihoods(model, data, posteriors, k, noise(), 9999) for k in (5, 1000))
+    assert many.nll.mean() == pytest.approx(evidence, abs=0.02)
     # KL(q ‖ exact posterior) with twice the width: 2 − ½ − ln 2 nats more.
     gap = 0.5 * (4 - 1 - math.log(4))
     assert (many.reconstruction + posteriors.kl).mean() == pytest.approx(evidence + gap, abs=0.05)

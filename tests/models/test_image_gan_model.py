@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import energy_distance as root_of_half_energy_distance
+
 from genline.core.errors import ModelError, ParamsError
 from genline.core.params import parse_section
 from genline.data.prepared import ImageSpec, TextSpec
@@ -20,9 +24,6 @@ from genline.models.image_gan.objectives import OBJECTIVES, squared_gradient
 from genline.models.initialisation import seeded
 from genline.models.networks.pixels import normalise, quantise
 from genline.models.store import load_model, save_model
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import energy_distance as root_of_half_energy_distance
 
 MODEL = Model(network="recurrent", latent=6, width=16, row_width=8, layers=1)
 SPEC = ImageSpec(channels=1, height=8, width=8, levels=17, classes=10)
@@ -41,9 +42,7 @@ def make(spec: ImageSpec = SPEC, **changes: object) -> torch.nn.Module:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: "x".join(map(str, s.shape)))
 @pytest.mark.parametrize("network", sorted(GENERATORS))
 @pytest.mark.parametrize("layers", [1, 2])
-def test_shapes_hold_for_every_size_and_network(
-    spec: ImageSpec, network: str, layers: int
-) -> None:
+def test_shapes_hold_for_every_size_and_network(spec: ImageSpec, network: str, layers: int) -> None:
     gan = make(spec, network=network, layers=layers)
     samples = gan.sample(5, torch.Generator().manual_seed(0))
     assert samples.shape == (5, *spec.shape)
@@ -59,7 +58,9 @@ def test_every_row_hears_of_every_other(network: str) -> None:
     gan = make(network=network)
     rows = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
     for row in range(8):
-        (gradient,) = torch.autograd.grad(gan.generator.over_rows(rows)[0, row].sum(), rows)
+        (gradient,) = torch.autograd.grad(
+            gan.generator.over_rows(rows)[0, row, [0, -1]].sum(), rows
+        )
         assert (gradient[0].abs().sum(1) > 0).all()
 
 
@@ -116,8 +117,8 @@ def test_energy_distance_is_scipys_in_one_dimension() -> None:
 
 def test_energy_distance_of_equal_distributions_is_zero_on_average() -> None:
     generator = torch.Generator().manual_seed(0)
-    found = [energy_distance(*torch.randn(2, 40, 5, generator=generator)) for _ in range(300)]
-    assert abs(np.mean(found)) < 4 * np.std(found) / math.sqrt(300)
+    found = [energy_distance(*torch.randn(2, 40, 5, generator=generator)) for _ in range(200)]
+    assert abs(np.mean(found)) < 4 * np.std(found) / math.sqrt(200)
     assert min(found) < 0 < max(found)
 
 
@@ -153,9 +154,7 @@ def test_a_stored_model_gives_the_same_samples(network: str, tmp_path: Path) -> 
     section = MODEL.model_copy(update={"network": network})
     save_model(tmp_path, "image_gan", section, SPEC, gan.state_dict())
     mine = gan.sample(8, torch.Generator().manual_seed(1))
-    assert torch.equal(
-        mine, load_model(tmp_path).model.sample(8, torch.Generator().manual_seed(1))
-    )
+    assert torch.equal(mine, load_model(tmp_path).model.sample(8, torch.Generator().manual_seed(1)))
 
 
 def test_wrong_kinds_and_parameters_are_refused_by_name() -> None:

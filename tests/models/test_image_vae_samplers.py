@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from genline.models.image_vae.samplers import GaussianMixture, draw_standard_normal, fit_mixture
 
 RANDOM = np.random.default_rng(0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from genline.models.networks.dropout import dropout
 from genline.models.networks.mlp import mlp
 from genline.models.networks.residual import ResidualBlock, resolutions, upsample
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def test_dropout_keeps_the_mean_and_draws_from_its_generator_alone() -> None:
@@ -45,7 +48,7 @@ def test_every_resolution_is_at_most_twice_the_next(height: int, width: int) -> 
     sizes = resolutions(height, width)
     assert sizes[0] == (height, width)
     assert 4 <= min(sizes[-1]) <= 7 or len(sizes) == 1
-    for (h, w), (less_h, less_w) in zip(sizes[:-1], sizes[1:], strict=True):
+    for (h, w), (less_h, less_w) in pairwise(sizes):
         assert (less_h, less_w) == ((h + 1) // 2, (w + 1) // 2)
 
 

@@ -7,13 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
 from genline.data.prepared import BOS, EOS, PAD, pad_texts
 from genline.models.initialisation import seeded
 from genline.models.networks.lstm_decoder import LSTMDecoder
 from genline.models.networks.lstm_encoder import LSTMEncoder
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor
 
 VOCABULARY, LATENT = 11, 3
 

@@ -6,10 +6,11 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
+
 from genline.core.errors import ModelError
 from genline.data.prepared import BOS, EOS, PAD, UNK
 from genline.models.networks.decoding import MARKS, sample_texts
-from torch import Tensor
 
 VOCABULARY = 8
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from genline.core.errors import ModelError
 from genline.data.prepared import BOS, EOS, PAD, ImageSpec, TextSpec
 from genline.models import text_gan
@@ -117,7 +118,7 @@ def test_text_scores_average_real_tokens_only() -> None:
 
 
 def test_policy_gradient_raises_the_likelihood_of_what_the_discriminator_prefers() -> None:
-    generator, discriminator = networks()
+    generator, _ = networks()
 
     class Prefers(LSTMDiscriminator):
         """Logit 3 once token 4 has been read first, else −3."""

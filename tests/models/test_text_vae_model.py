@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
 from genline.core.errors import ModelError
 from genline.data.prepared import ImageSpec, TextSpec, pad_texts
 from genline.models import text_vae
@@ -17,7 +19,6 @@ from genline.models.networks.lstm_decoder import LSTMDecoder
 from genline.models.store import load_model, save_model
 from genline.models.text_vae.config import Model
 from genline.models.text_vae.model import LSTMTextVAE
-from torch import Tensor
 
 SPEC = TextSpec(vocabulary=13, max_tokens=6)
 MODEL = Model(network="lstm", embedding=6, encoder=5, decoder=8, latent=3)

@@ -13,6 +13,7 @@ import pytest
 
 from genline.core.errors import TrackingError
 from genline.stages.ui import run
+from genline.tracking.store import connect, experiment_id, resolve
 
 
 @pytest.fixture(autouse=True)
@@ -71,11 +72,8 @@ def test_a_damaged_database_is_one_line(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for left-over processes in /proc")
 def test_it_prints_links_that_answer_and_an_interrupt_leaves_no_process(tmp_path):
-    make = (
-        "from genline.tracking.store import *; s = resolve(); "
-        "experiment_id(connect(s), s, 'digits')"
-    )
-    subprocess.run([sys.executable, "-c", make], check=True, timeout=120)
+    store = resolve()
+    experiment_id(connect(store), store, "digits")
     port = free_port()
     ui = subprocess.Popen(
         [sys.executable, "-c", f"from genline.stages.ui import run; run({port})"],

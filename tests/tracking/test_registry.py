@@ -174,6 +174,23 @@ def test_the_champion_gives_samples_in_a_fresh_process_elsewhere(register_stage,
     assert np.array_equal(np.asarray(picture), np.rint(drawn * (255 / 16)))
 
 
+def test_a_request_the_model_cannot_answer_is_named(register_stage):
+    import mlflow
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+
+    register_stage()
+    model = mlflow.pyfunc.load_model("models:/tiny-vae@champion")
+    good = {"n": 1, "seed": 0}
+    for wrong, message in (
+        ({"n": 0}, "request 1: 0 samples asked for"),
+        ({"variant": "pior"}, "did you mean 'prior'"),
+        ({"temperature": 0.5}, "it is for texts"),
+    ):
+        with pytest.raises(MlflowException, match=message):
+            model.predict(pd.DataFrame([good, good | wrong]))
+
+
 def test_the_logged_model_holds_no_pickle_and_exact_requirements(register_stage, project):
     register_stage()
     names = {p.name for p in (project / "mlartifacts").rglob("*")}

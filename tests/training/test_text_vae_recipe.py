@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from text_corpus import random_texts, write_corpus
+
 from genline.data.prepared import BOS, EOS, PAD, UNK, PreparedTexts
 from genline.models.text_vae.config import Model, Train
 from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.loop import train
 from genline.training.engine.recipe import Context
 from genline.training.recipes.text_vae import TextVAERecipe, build
-from lightning_fabric import Fabric
-from text_corpus import random_texts, write_corpus
 
 MODEL = Model(network="lstm", embedding=8, encoder=8, decoder=8, latent=4)
 TRAIN = Train(

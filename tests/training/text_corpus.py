@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from genline.data.prepared import PreparedTexts, load_texts
+
 from genline.core.files import write_json
+from genline.data.prepared import PreparedTexts, load_texts
 
 
 def write_corpus(folder: Path, texts: Sequence[Sequence[int]], vocabulary: int) -> PreparedTexts:

@@ -50,11 +50,11 @@ def run(experiment: str) -> None:
     judge = load_evaluator(Path("models/evaluators") / dataset, device)
     _refuse_others(f"models/{experiment}", model.spec, data)
     _refuse_others(f"models/evaluators/{dataset}", judge.spec, data)
-    seed = derive_seed(params["seed"], "evaluate", experiment)
+    # The same for all experiments, so that floors on the same data are the same.
+    seed = derive_seed(params["seed"], "evaluate")
     case = _Case(experiment, params, model, judge, seed, device)
 
     samples = Path("reports/samples") / experiment
-    shutil.rmtree(samples, ignore_errors=True)  # of samplers that are no more
     judge_one = _images if isinstance(data, PreparedImages) else _texts
     findings = judge_one(case, data, samples)
     digests = {"model": model.digest, "data": data.digest, "evaluator": judge.digest}
@@ -76,8 +76,12 @@ def _images(case: _Case, data: Prepared, samples: Path) -> Findings:
     assert isinstance(case.judge.evaluator, ImageClassifier)
     params = read_section(EvaluateImages, case.key, case.params)
     model = case.model.model
-    findings = images.evaluate(model, case.judge.evaluator, data, params, case.seed, case.device)
+    with _one_thread():
+        findings = images.evaluate(
+            model, case.judge.evaluator, data, params, case.seed, case.device
+        )
     grids = images.shown(model, data, params.shown, case.seed, case.device)
+    _empty(samples)
     for name, grid in grids.items():
         write_image_grid(samples / f"{name}.png", grid.images, data.spec.levels, grid.columns)
     return findings
@@ -93,11 +97,27 @@ def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
     assert isinstance(case.judge.evaluator, LanguageModel)
     params = read_section(EvaluateTexts, case.key, case.params)
     model = case.model.model
-    findings = suite.evaluate(model, case.judge.evaluator, data, params, case.seed, case.device)
+    with _one_thread():
+        findings = suite.evaluate(model, case.judge.evaluator, data, params, case.seed, case.device)
     texts = suite.shown(model, data, params.shown, case.seed, case.device)
+    _empty(samples)
     for name, lines in texts.items():
         write_texts(samples / f"{name}.txt", lines)
     return findings
+
+
+def _empty(samples: Path) -> None:
+    # Files of samplers that are no more; only now, when there are others to take their place.
+    shutil.rmtree(samples, ignore_errors=True)
+
+
+def _one_thread() -> Any:
+    """For NumPy and SciPy, once they are imported: the matrices are small, so that one thread is
+    faster than two that wait for each other, and its sums do not depend on the machine's cores.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _refuse_others(place: str, spec: object, data: Prepared) -> None:

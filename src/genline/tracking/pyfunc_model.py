@@ -11,6 +11,7 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
@@ -30,10 +31,17 @@ class Sampler(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Raises RequestError or ModelError naming what cannot be asked of this model."""
+        """Raises MlflowException, which a server answers with its one line, for a bad request."""
+        from genline.core.errors import GenlineError
+
         rows: list[dict[str, Any]] = []
         for request, asked in enumerate(model_input.to_dict("records")):
-            rows += [{"request": request, **sample} for sample in self._samples(asked)]
+            try:
+                samples = self._samples(asked)
+            except GenlineError as error:
+                message = f"request {request}: {error}"
+                raise MlflowException.invalid_parameter_value(message) from None
+            rows += [{"request": request, **sample} for sample in samples]
         return pd.DataFrame(rows)
 
     def _samples(self, asked: Mapping[Hashable, Any]) -> list[dict[str, str]]:

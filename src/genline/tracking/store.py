@@ -55,7 +55,7 @@ class Store:
     def advice(self) -> str:
         """What to do when it cannot be used, as the end of a sentence."""
         if self.database is not None:
-            return f"move {self.database.name} away to start a new one"
+            return _advice(self.database)
         return "start it, or unset MLFLOW_TRACKING_URI to use the local mlflow.db"
 
 
@@ -93,7 +93,8 @@ def connect(store: Store) -> MlflowClient:
         with FileLock(f"{store.database}.lock", timeout=LOCK_SECONDS):
             if store.database.exists():
                 check_database(store.database)
-            _use_write_ahead_log(store.database)
+            else:
+                _create_database(store.database)
             return _client(store)
     except Timeout:
         raise TrackingError(
@@ -138,18 +139,27 @@ def check_database(database: Path) -> None:
         raise _unusable(database, error) from None
 
 
-def _use_write_ahead_log(database: Path) -> None:
-    # Readers and a writer then do not wait for each other; the setting stays in the file.
-    with closing(sqlite3.connect(database, timeout=20)) as connection:
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode=WAL")
+def _create_database(database: Path) -> None:
+    """Make the tables under another name: one that is killed half-way leaves nothing in place."""
+    draft = database.with_name(f"{database.name}.new")
+    for left_over in database.parent.glob(f"{draft.name}*"):
+        left_over.unlink()
+    _client(Store(f"sqlite:///{draft}", draft))
+    with closing(sqlite3.connect(draft)) as connection:
+        # Readers and a writer then do not wait for each other; the setting stays in the file.
+        connection.execute("PRAGMA journal_mode=WAL")
+    os.replace(draft, database)
 
 
 def _unusable(database: Path, error: Exception) -> TrackingError:
     return TrackingError(
         f"MLflow's database {database} cannot be used ({one_line(error)}); nothing was changed: "
-        f"move {database.name} away to start a new one"
+        f"{_advice(database)}"
     )
+
+
+def _advice(database: Path) -> str:
+    return f"see to the disk's space and rights or, if it is damaged, move {database.name} away"
 
 
 def _client(store: Store) -> MlflowClient:

@@ -29,7 +29,7 @@ class TextHealth(CollapseLimits):
         description="largest share of samples that stand in the training split",
     )
     floors: float = Field(
-        default=100.0,
+        default=15.0,
         gt=1,
         le=1_000_000,
         description="largest Fréchet embedding distance, in floors",

@@ -84,10 +84,10 @@ class LSTMDecoder(nn.Module):
         readouts, _ = self.run(embedded, self.start(len(texts), z), z)
         # Only real tokens reach the output layer: it is half of the arithmetic.
         real = targets != PAD
-        chosen = dropout(readouts[real], p, generator).split(_TOKENS)
+        chosen = torch.split(dropout(readouts[real], p, generator), _TOKENS)
         losses = [
             functional.cross_entropy(self.logits(part).float(), wanted, reduction="none")
-            for part, wanted in zip(chosen, targets[real].split(_TOKENS), strict=True)
+            for part, wanted in zip(chosen, torch.split(targets[real], _TOKENS), strict=True)
         ]
         likelihoods = torch.zeros(targets.shape, device=texts.device)
         likelihoods[real] = -torch.cat(losses)
@@ -101,12 +101,8 @@ class LSTMDecoder(nn.Module):
         """
         if z is None or z.dim() == 2:
             return self.token_log_likelihood(texts, z).sum(1)
-        draws = max(1, _ROWS // len(texts))
-        return torch.cat(
-            [
-                self.token_log_likelihood(texts.repeat(len(part), 1), part.flatten(0, 1))
-                .sum(1)
-                .unflatten(0, part.shape[:2])
-                for part in z.split(draws)
-            ]
-        )
+        rows = [
+            self.token_log_likelihood(texts.repeat(len(part), 1), part.flatten(0, 1)).sum(1)
+            for part in torch.split(z, max(1, _ROWS // len(texts)))
+        ]
+        return torch.cat(rows).view(z.shape[:2])

@@ -20,7 +20,9 @@ class Model(Section):
 class Discriminator(Section):
     """What tells real texts from generated ones."""
 
-    network: Literal["lstm"] = Field(description="lstm: scores every prefix, starts as the generator")
+    network: Literal["lstm"] = Field(
+        description="lstm: scores every prefix, starts as the generator"
+    )
     learning_rate: float = Field(gt=0, le=1, description="rate of Adam")
     dropout: float = Field(ge=0, lt=1, description="share of embeddings and states dropped")
 

@@ -20,7 +20,9 @@ class LSTMDiscriminator(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         self.lstm = nn.LSTM(embedding, hidden)
-        self.head = nn.Sequential(nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
+        self.head = nn.Sequential(
+            nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)
+        )
 
     def start_from(self, generator: LSTMDecoder) -> None:
         """Take over the embedding and the LSTM of ``generator``, which has the same sizes."""

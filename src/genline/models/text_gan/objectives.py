@@ -112,7 +112,8 @@ class Reinforce(Objective):
         self, on_real: Tensor, real: Tensor, on_fake: Tensor, fake: Tensor
     ) -> Tensor:
         """Cross-entropy of every prefix, real and generated prefixes weighing the same."""
-        return functional.softplus(-on_real[real]).mean() + functional.softplus(on_fake[fake]).mean()
+        on_real, on_fake = on_real[real], on_fake[fake]
+        return functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
 
     def returns(self, scores: Tensor, real: Tensor) -> Tensor:
         """Discounted sums of the rewards from each token on, (length, batch)."""

@@ -32,7 +32,7 @@ class LSTMTextVAE(VariationalModel):
         self.decoder = LSTMDecoder(spec.vocabulary, model.embedding, model.decoder, model.latent)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), each float32 (batch, latent); x int64 (batch, length)."""
+        """Mean and log-variance of q(z|x), each float32 (batch, latent); x int64, padded."""
         features = self.encoder(self.decoder.embedding(x.T), x)
         mean, log_variance = self.heads(features).float().chunk(2, -1)
         return mean, log_variance

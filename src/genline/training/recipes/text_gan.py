@@ -141,9 +141,7 @@ class TextGANRecipe(Recipe):
 
     def _scores(self, texts: Texts) -> Tensor:
         embedded = texts.embed(self.discriminator.embedding)
-        scores: Tensor = self.discriminator(
-            embedded, self.train.discriminator.dropout, self.noise
-        )
+        scores: Tensor = self.discriminator(embedded, self.train.discriminator.dropout, self.noise)
         return scores.float()
 
     def _descend(

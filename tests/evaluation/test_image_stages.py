@@ -1,0 +1,142 @@
+"""The stages fit_evaluator and evaluate on images, from params.yaml to the files they write."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from judged_digits import EVALUATOR, Digits
+from PIL import Image
+
+from genline.core.errors import ModelError
+from genline.core.files import digest_tree
+from genline.data.prepared import ImageSpec
+from genline.models.image_vae import build
+from genline.models.image_vae.config import Model
+from genline.models.initialisation import seeded
+from genline.models.store import save_model
+from genline.stages import evaluate, fit_evaluator
+from genline.tracking import runs
+
+VAE = Model(
+    network="conv",
+    width=4,
+    blocks=0,
+    latent=2,
+    likelihood="binomial",
+    gmm_components=[2],
+)
+PARAMS = {
+    "seed": 1,
+    "runtime": {"device": "cpu", "threads": 1, "precision": "32-true"},
+    "datasets": {"digits": {"evaluator": EVALUATOR.model_dump() | {"steps": 20}}},
+    "experiments": {
+        "vae": {"dataset": "digits", "evaluate": {"draws": 5, "importance_samples": 3, "shown": 20}}
+    },
+}
+
+
+def save_untrained(spec: ImageSpec) -> None:
+    with seeded(0):
+        weights = build(VAE, spec).state_dict()
+    save_model("models/vae", "image_vae", VAE, spec, weights)
+
+
+@pytest.fixture
+def project(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(digits.data.folder, "data/prepared/digits")
+    shutil.copytree(digits.folder, "models/evaluators/digits")
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    save_untrained(digits.data.spec)
+    return tmp_path
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], Path]]:
+    """What evaluate hands to tracking, in place of an MLflow server."""
+    calls: list[tuple[dict[str, Any], Path]] = []
+    monkeypatch.setattr(runs, "evaluated_run", lambda *call: calls.append(call))
+    return calls
+
+
+def test_evaluate_writes_numbers_record_and_samples(
+    project: Path, told: list[tuple[dict[str, Any], Path]]
+):
+    evaluate.run("vae")
+    record = json.loads(Path("reports/evaluation/vae.json").read_text())
+    numbers = json.loads(Path("reports/metrics/vae.json").read_text())
+    assert told == [(record, Path("reports/samples/vae"))]
+    assert {"fid", "fid_prior", "kid", "nll", "bits_per_dimension"} <= set(numbers)
+    assert set(numbers) == set(record["metrics"])
+    assert set(numbers["fid"]) == {"value", "low", "high", "floor", "count"}
+    assert record["kind"] == "image" and record["family"] == "image_vae"
+    assert all(len(digest) == 64 for digest in record["digests"].values())
+    names = {p.name for p in Path("reports/samples/vae").iterdir()}
+    assert names == {"samples.png", "samples_prior.png", "real.png", "reconstructions.png"}
+    for name in names:
+        with Image.open(Path("reports/samples/vae") / name) as picture:
+            assert picture.width > picture.height  # ten columns, two rows
+
+
+def test_an_untrained_model_is_recorded_and_fails_its_checks(
+    project: Path, told: list[tuple[dict[str, Any], Path]], capsys: pytest.CaptureFixture[str]
+):
+    evaluate.run("vae")
+    health = told[0][0]["health"]
+    assert not health["mode_drop"]["passed"]
+    assert "health checks failed" in capsys.readouterr().out
+
+
+def test_evaluating_twice_writes_the_same_bytes_and_leaves_nothing_stale(
+    project: Path, told: list[tuple[dict[str, Any], Path]]
+):
+    evaluate.run("vae")
+    before = digest_tree(["reports"])
+    Path("reports/samples/vae/samples_old.png").write_bytes(b"of a sampler that is no more")
+    evaluate.run("vae")
+    assert digest_tree(["reports"]) == before
+
+
+def test_a_model_of_other_images_is_refused_and_earlier_reports_stay(
+    project: Path, told: list[tuple[dict[str, Any], Path]]
+):
+    evaluate.run("vae")
+    before = digest_tree(["reports"])
+    save_untrained(ImageSpec(channels=1, height=16, width=8, levels=17, classes=10))
+    with pytest.raises(ModelError, match=r"models/vae: made for .*height=16.*run `dvc repro`"):
+        evaluate.run("vae")
+    assert digest_tree(["reports"]) == before
+
+
+def test_fitting_twice_gives_the_same_bytes_and_leaves_no_checkpoint(project: Path):
+    digests = []
+    for _ in range(2):
+        shutil.rmtree("models/evaluators")
+        fit_evaluator.run("digits")
+        digests.append(digest_tree(["models/evaluators"]))
+    assert digests[0] == digests[1]
+    names = {p.name for p in Path("models/evaluators/digits").iterdir()}
+    assert names == {"config.json", "evaluator.safetensors", "evaluator.json"}
+    assert not list(Path(".genline").rglob("*.pt"))
+
+
+def test_the_judge_sees_no_test_image_while_it_is_fitted(project: Path):
+    fit_evaluator.run("digits")
+    weights = Path("models/evaluators/digits/evaluator.safetensors").read_bytes()
+    images = np.load("data/prepared/digits/test_images.npy")
+    np.save("data/prepared/digits/test_images.npy", images[:, :, ::-1])
+    fit_evaluator.run("digits")
+    assert Path("models/evaluators/digits/evaluator.safetensors").read_bytes() == weights
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was():
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)
