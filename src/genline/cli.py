@@ -60,7 +60,7 @@ def _operating_system(error: OSError) -> str:
     where = str(error.filename or "").replace(str(Path.cwd()) + os.sep, "") or "a file"
     advice = {
         errno.ENOSPC: "the disk is full: free some space and run again",
-        errno.EFBIG: "the file would be larger than the limit (`ulimit -f`): raise it and run again",
+        errno.EFBIG: "the file would pass the size limit: raise `ulimit -f` and run again",
         errno.EDQUOT: "the disk quota is used up: free some space and run again",
         errno.EROFS: "the file system is read-only: make it writable and run again",
         errno.EACCES: "permission denied: give this user the right and run again",

@@ -119,5 +119,5 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 
 
 def test_looking_up_a_key_that_is_not_there_offers_the_nearest() -> None:
-    with pytest.raises(ParamsError, match="no key .* did you mean 'digits-vae'"):
+    with pytest.raises(ParamsError, match=r"no key .* did you mean 'digits-vae'"):
         lookup({"experiments": {"digits-vae": {}, "other": {}}}, "experiments.digit-vae")

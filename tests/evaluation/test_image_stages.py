@@ -22,13 +22,10 @@ from genline.models.store import save_model
 from genline.stages import evaluate, fit_evaluator
 from genline.tracking import runs
 
+SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
 VAE = Model(
-    network="conv",
-    width=4,
-    blocks=0,
-    latent=2,
-    likelihood="binomial",
-    gmm_components=[2],
+    **SHIPPED["experiments"]["digits-vae"]["model"]
+    | {"width": 4, "blocks": 0, "latent": 2, "gmm_components": [2]}
 )
 PARAMS = {
     "seed": 1,

@@ -70,7 +70,7 @@ def perfect(digits: Digits) -> Findings:
 def test_unseen_real_images_reach_the_floor_of_every_distance(perfect: Findings):
     fid, kid = perfect.metrics["fid"], perfect.metrics["kid"]
     assert fid.floor is not None and kid.floor is not None
-    assert fid.value < 1.5 * fid.floor
+    assert fid.value < 2 * fid.floor
     assert abs(kid.value) < 0.1
     for name in ("precision", "recall", "density", "coverage"):
         metric = perfect.metrics[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,13 @@ from genline.models.networks.gaussian import draw_posterior, kl_to_standard_norm
 from genline.models.store import load_model, save_model
 
 MODEL = Model(
-    network="conv", width=4, blocks=1, latent=3, likelihood="binomial", gmm_components=[2, 4]
+    network="conv",
+    width=4,
+    blocks=1,
+    latent=3,
+    likelihood="binomial",
+    pixels="draw",
+    gmm_components=[2, 4],
 )
 SPEC = ImageSpec(channels=1, height=8, width=8, levels=17, classes=10)
 SPECS = [
@@ -143,8 +150,8 @@ def test_the_bounds_stand_in_order_below_the_exact_likelihood() -> None:
 
 
 def test_samples_depend_on_the_generator_and_on_nothing_else() -> None:
-    vae = make()
-    for variant in (None, "gmm", "prior"):
+    for pixels, variant in product(("draw", "mean"), (None, "gmm", "prior")):
+        vae = make(pixels=pixels)
         torch.manual_seed(5)
         first = vae.sample(6, torch.Generator().manual_seed(9), variant)
         torch.manual_seed(6)
@@ -152,8 +159,28 @@ def test_samples_depend_on_the_generator_and_on_nothing_else() -> None:
         again = vae.sample(6, torch.Generator().manual_seed(9), variant)
         assert torch.equal(state, torch.random.get_rng_state())
         assert torch.equal(first, again)
+
+
+def test_samples_are_the_rounded_mean_where_asked() -> None:
+    vae = make(pixels="mean")
     z = torch.randn(6, 3, generator=torch.Generator().manual_seed(9))
     assert torch.equal(vae.sample(6, torch.Generator().manual_seed(9), "prior"), vae.decode(z))
+
+
+@pytest.mark.parametrize("likelihood", sorted(LIKELIHOODS))
+def test_drawn_pixels_have_the_likelihood_s_distribution(likelihood: str) -> None:
+    """Each grey level's share of many draws is its probability, within four standard errors."""
+    levels, count = 5, 40_000
+    chosen = LIKELIHOODS[likelihood]
+    shape = (1, chosen.outputs(levels), 1, 1)
+    parameters = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    every_level = torch.arange(levels, dtype=torch.uint8).reshape(levels, 1, 1, 1)
+    p = chosen.log_prob(parameters.expand(levels, -1, 1, 1), every_level, levels).exp()
+    many = parameters.expand(count, -1, 1, 1)
+    drawn = chosen.draw(many, levels, torch.Generator().manual_seed(1))
+    assert drawn.shape == (count, 1, 1, 1)
+    shares = torch.bincount(drawn.flatten().long(), minlength=levels) / count
+    assert ((shares - p).abs() < 4 * (p * (1 - p) / count).sqrt() + 1e-6).all()
 
 
 def test_an_unknown_sampler_is_refused_with_the_nearest() -> None:

@@ -51,7 +51,7 @@ def test_likelihood_is_the_sum_of_next_token_log_probabilities() -> None:
     state, total = model.start(1, z), 0.0
     for token, following in zip([BOS, *text], [*text, EOS], strict=True):
         logits, state = model.step(torch.tensor([token]), state, z)
-        total += float(torch.log_softmax(logits, -1)[0, following])
+        total += torch.log_softmax(logits, -1)[0, following].item()
     assert float(model.log_likelihood(batch(text), z)) == pytest.approx(total, rel=1e-5)
 
 

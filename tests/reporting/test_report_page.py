@@ -36,7 +36,7 @@ def read(root: Path) -> tuple[str, str]:
 
 def test_the_verdict_stands_first_and_says_by_how_much(finished: Path) -> None:
     page, short = read(finished)
-    outcome = "a difference of 0.08 (95 % interval 0.04 to 0.12), beyond noise"
+    outcome = "a difference of 0.080 (95 % interval 0.038 to 0.122), beyond noise"
     assert page.index("digits-gan wins") < page.index("Samples beside real data")
     assert outcome in page
     assert outcome in short

@@ -33,7 +33,7 @@ def test_a_number_has_at_most_three_significant_digits(value: float, shown: str)
 @pytest.mark.parametrize(
     ("low", "high", "shown"),
     [
-        (0.3611, 0.4072, "0.36 to 0.41"),
+        (0.3611, 0.4072, "0.361 to 0.407"),
         (0.3611, 0.3872, "0.361 to 0.387"),
         (85.41, 87.0, "85.4 to 87.0"),
         (None, 1.0, ""),

@@ -67,7 +67,7 @@ def test_a_winner_is_called_beyond_noise() -> None:
     )
     assert verdict.decided
     assert verdict.headline == "b wins"
-    assert "0.66 against 0.74 for a: a difference of 0.08 (95 % interval 0.04 to 0.12)" in (
+    assert "0.660 against 0.740 for a: a difference of 0.080 (95 % interval 0.038 to 0.122)" in (
         verdict.sentence
     )
     assert "3.3 times" in verdict.distance_to_floor

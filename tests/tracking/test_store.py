@@ -66,6 +66,16 @@ def test_four_processes_may_first_touch_a_fresh_database_at_once(tmp_path):
     assert not (tmp_path / "mlruns").exists()
 
 
+def test_a_creation_that_was_killed_half_way_is_made_anew(tmp_path):
+    (tmp_path / "mlflow.db.new").write_text("the first pages of")
+    (tmp_path / "mlflow.db.new-journal").write_text("what was to come")
+    database = tmp_path / "mlflow.db"
+    connect(Store(f"sqlite:///{database}", database))
+    assert {p.name for p in tmp_path.iterdir() if "new" in p.name} == set()
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
+
+
 def test_an_experiment_in_the_bin_is_taken_out(project):
     store = resolve()
     client = connect(store)

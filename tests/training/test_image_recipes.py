@@ -24,7 +24,13 @@ from genline.training.recipes.image_vae import ImageVAERecipe
 from genline.training.recipes.image_vae import build as build_vae
 
 VAE = image_vae.config.Model(
-    network="conv", width=4, blocks=1, latent=4, likelihood="binomial", gmm_components=[1, 3]
+    network="conv",
+    width=4,
+    blocks=1,
+    latent=4,
+    likelihood="binomial",
+    pixels="draw",
+    gmm_components=[1, 3],
 )
 VAE_TRAIN = image_vae.config.Train(
     steps=12,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +39,35 @@ TRAIN = Train(
 )
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    # Networks this small are slower on two threads, and far slower on a busy machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> PreparedTexts:
     return write_corpus(tmp_path / "corpus", random_texts(40, 15, 6), 15)
 
 
-def recipe(corpus: PreparedTexts, model: Model = MODEL, **changes: Any) -> TextGANRecipe:
-    context = Context(Fabric(accelerator="cpu", devices=1), 3)
+def recipe(
+    corpus: PreparedTexts, model: Model = MODEL, precision: Any = "32-true", **changes: Any
+) -> TextGANRecipe:
+    context = Context(Fabric(accelerator="cpu", devices=1, precision=precision), 3)
     made = build(context, corpus, model, TRAIN.model_copy(update=changes))
     assert isinstance(made, TextGANRecipe)
     return made
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("objective", ["reinforce", "gumbel"])
 def test_every_phase_is_finite_and_fills_its_own_columns(
-    corpus: PreparedTexts, tmp_path: Path, objective: str
+    corpus: PreparedTexts, tmp_path: Path, objective: str, precision: str
 ) -> None:
-    made = recipe(corpus, objective=objective)
+    made = recipe(corpus, objective=objective, precision=precision)
     trained = train("test", made, Checkpoints(tmp_path, "gan", "d" * 64))
     rows = trained.history.rows
     assert len(rows) == made.steps == 16 and all("loss" in row for row in rows)

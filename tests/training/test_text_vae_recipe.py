@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,22 +38,33 @@ TRAIN = Train(
 )
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    # Networks this small are slower on two threads, and far slower on a busy machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> PreparedTexts:
     return write_corpus(tmp_path / "corpus", random_texts(40, 15, 6), 15)
 
 
-def recipe(corpus: PreparedTexts, **changes: float) -> TextVAERecipe:
-    context = Context(Fabric(accelerator="cpu", devices=1), 3)
+def recipe(corpus: PreparedTexts, precision: Any = "32-true", **changes: float) -> TextVAERecipe:
+    context = Context(Fabric(accelerator="cpu", devices=1, precision=precision), 3)
     made = build(context, corpus, MODEL, TRAIN.model_copy(update=changes))
     assert isinstance(made, TextVAERecipe)
     return made
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_training_lowers_the_loss_and_every_figure_is_finite(
-    corpus: PreparedTexts, tmp_path: Path
+    corpus: PreparedTexts, tmp_path: Path, precision: str
 ) -> None:
-    trained = train("test", recipe(corpus, steps=60), Checkpoints(tmp_path, "vae", "d" * 64))
+    made = recipe(corpus, precision, steps=60)
+    trained = train("test", made, Checkpoints(tmp_path, "vae", "d" * 64))
     rows = trained.history.rows
     assert rows[-1]["reconstruction"] < rows[0]["reconstruction"]
     assert {"loss", "reconstruction", "kl", "valid_loss", "valid_kl"} <= set().union(*rows)

@@ -120,9 +120,9 @@ def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int)
     if error["type"] == "union_tag_invalid":
         # The tag is a key of its own: name it, and the nearest of those there are.
         context = error.get("ctx", {})
-        tag, known = str(context.get("tag")), str(context.get("expected_tags", ""))
+        tag, tags = str(context.get("tag")), str(context.get("expected_tags", ""))
         discriminator = str(context.get("discriminator", "")).strip("'")
-        offer = nearest(tag, [k.strip(" '") for k in known.split(",")])
+        offer = nearest(tag, [k.strip(" '") for k in tags.split(",")])
         return f"{PARAMS_FILE}: {name}.{discriminator} is '{tag}'; {offer}{more}"
     if error["type"] == "literal_error":
         known = [k.strip(" '") for k in re.split(", | or ", str(error["ctx"]["expected"]))]

@@ -31,7 +31,8 @@ class ShuffledBatches:
     def __getitem__(self, step: int) -> Indices:
         """int64 (batch,) indices for ``step``."""
         epoch, position = divmod(step, self.per_epoch)
-        return self._epoch(epoch)[position]
+        indices: Indices = self._epoch(epoch)[position]
+        return indices
 
     def _make_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
         order = numpy_generator(self.seed, "epoch", epoch).permutation(self.count)

@@ -133,11 +133,9 @@ def _row(name: str, metrics: Sequence[Mapping[str, Any]]) -> Row:
     first = present[0]
     baseline = name in BASELINES
     leader = None if baseline else best(found)
-    floors = {
-        format_number(m["floor"], interval_decimals(m["low"], m["high"]))
-        for m in present
-        if m["floor"] is not None
-    }
+    # Of one data set and evaluator, so one number: shown as finely as the finest of the row.
+    decimals = max((interval_decimals(m["low"], m["high"]) or 0 for m in present), default=0)
+    floors = {format_number(m["floor"], decimals) for m in present if m["floor"] is not None}
     counts = {format_number(m["count"]) for m in present}
     cells = tuple(None if m is None else cell(m, i == leader) for i, m in enumerate(found))
     return Row(

@@ -144,11 +144,11 @@ def _create_database(database: Path) -> None:
     draft = database.with_name(f"{database.name}.new")
     for left_over in database.parent.glob(f"{draft.name}*"):
         left_over.unlink()
-    _client(Store(f"sqlite:///{draft}", draft))
+    _client(Store(f"sqlite:///{draft}", database))
     with closing(sqlite3.connect(draft)) as connection:
         # Readers and a writer then do not wait for each other; the setting stays in the file.
         connection.execute("PRAGMA journal_mode=WAL")
-    os.replace(draft, database)
+    draft.replace(database)
 
 
 def _unusable(database: Path, error: Exception) -> TrackingError:

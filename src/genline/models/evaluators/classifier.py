@@ -20,7 +20,7 @@ from genline.models.networks.pixels import normalise
 _SMALLEST = 4  # pixels: blocks halve the image until neither side is longer
 _WIDEST = 8  # times the first block's channels
 _GROUPS = 8
-_BATCH = 512
+_BATCH = 256  # images embedded together
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ class Model(Section):
     likelihood: Literal["binomial", "categorical"] = Field(
         description="distribution of a pixel's grey level given z"
     )
+    pixels: Literal["draw", "mean"] = Field(
+        description="a sample's pixels: drawn from the likelihood, or its mean, rounded"
+    )
     gmm_components: list[Annotated[int, Field(ge=1, le=500)]] = Field(
         min_length=1,
         description="components the gmm sampler may have; validation chooses one of these",

@@ -1,6 +1,6 @@
 """Normalised discrete likelihoods of grey levels, so that nats and bits mean something.
 
-Each is two pure functions of the decoder's outputs, and the number of those it needs for each
+Each is three pure functions of the decoder's outputs, and the number of those it needs for each
 value of an image. Another likelihood is another entry of ``LIKELIHOODS``.
 
 Shapes: x uint8 (batch, channels, height, width) grey levels 0..levels−1; parameters float
@@ -34,6 +34,12 @@ def binomial_mean(parameters: Tensor, levels: int) -> Tensor:
     return torch.sigmoid(parameters) * (levels - 1)
 
 
+def binomial_draw(parameters: Tensor, levels: int, generator: torch.Generator) -> Tensor:
+    """Grey levels drawn pixel by pixel, float, on the generator's device."""
+    probability = torch.sigmoid(parameters.float()).to(generator.device)
+    return torch.binomial(torch.full_like(probability, levels - 1), probability, generator)
+
+
 def categorical_log_prob(parameters: Tensor, x: Tensor, levels: int) -> Tensor:
     """log softmax(parameters)[x] in nats, summed over an image: (..., batch)."""
     log_probabilities = _by_level(parameters, levels).float().log_softmax(-3)
@@ -45,6 +51,13 @@ def categorical_mean(parameters: Tensor, levels: int) -> Tensor:
     """The expected grey level, in [0, levels − 1]."""
     grey = torch.arange(levels, device=parameters.device, dtype=torch.float32)
     return (_by_level(parameters, levels).float().softmax(-3) * grey[:, None, None]).sum(-3)
+
+
+def categorical_draw(parameters: Tensor, levels: int, generator: torch.Generator) -> Tensor:
+    """Grey levels drawn pixel by pixel, float, on the generator's device."""
+    by_level = _by_level(parameters.to(generator.device), levels).float().movedim(-3, -1)
+    flat = by_level.softmax(-1).flatten(0, -2)
+    return torch.multinomial(flat, 1, generator=generator).reshape(by_level.shape[:-1]).float()
 
 
 def _by_level(parameters: Tensor, levels: int) -> Tensor:
@@ -67,9 +80,12 @@ class Likelihood(NamedTuple):
     outputs: Callable[[int], int]  # decoder outputs for each value, given the number of levels
     log_prob: Callable[[Tensor, Tensor, int], Tensor]
     mean: Callable[[Tensor, int], Tensor]
+    draw: Callable[[Tensor, int, torch.Generator], Tensor]
 
 
 LIKELIHOODS: dict[str, Likelihood] = {
-    "binomial": Likelihood(lambda levels: 1, binomial_log_prob, binomial_mean),
-    "categorical": Likelihood(lambda levels: levels, categorical_log_prob, categorical_mean),
+    "binomial": Likelihood(lambda levels: 1, binomial_log_prob, binomial_mean, binomial_draw),
+    "categorical": Likelihood(
+        lambda levels: levels, categorical_log_prob, categorical_mean, categorical_draw
+    ),
 }

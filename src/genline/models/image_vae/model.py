@@ -21,17 +21,17 @@ _CHUNK = 1024  # images decoded at once when sampling; bounds memory whatever th
 class ImageVAE(VariationalModel):
     """Kingma & Welling 2014 with a discrete likelihood and an ex-post latent sampler.
 
-    A sample is the mean of the likelihood at a latent draw, rounded to the nearest grey level:
-    the likelihood's pixels are independent given z, so drawing them too would add white noise
-    that no real image has. ``gmm`` draws z from a mixture fitted to the aggregate posterior
-    after training (Ghosh et al. 2020, section 4), ``prior`` from N(0, I).
+    ``gmm`` draws z from a mixture fitted to the aggregate posterior after training (Ghosh et al.
+    2020, section 4), ``prior`` from N(0, I). The pixels then are a draw from p(x|z), which is
+    the model whose likelihood is reported, or its mean rounded to the nearest grey level, which
+    is smoother than any real image; the parameter ``pixels`` says which.
     """
 
     variants: ClassVar[tuple[str, ...]] = ("gmm", "prior")
 
     def __init__(self, model: Model, spec: ImageSpec) -> None:
         super().__init__()
-        self.latent, self.spec = model.latent, spec
+        self.latent, self.spec, self.pixels = model.latent, spec, model.pixels
         self.likelihood = LIKELIHOODS[model.likelihood]
         outputs = self.likelihood.outputs(spec.levels)
         self.encoder, self.decoder = make_networks(model, spec, outputs)
@@ -66,4 +66,9 @@ class ImageVAE(VariationalModel):
             z = self.gmm.draw(count, generator)
         else:
             z = draw_standard_normal(count, self.latent, generator)
-        return torch.cat([self.decode(part) for part in torch.split(z.to(device), _CHUNK)])
+        parts = torch.split(z.to(device), _CHUNK)
+        if self.pixels == "mean":
+            return torch.cat([self.decode(part) for part in parts])
+        levels, draw = self.spec.levels, self.likelihood.draw
+        drawn = [draw(self.decoder(part), levels, generator) for part in parts]
+        return torch.cat(drawn).to(device, torch.uint8)

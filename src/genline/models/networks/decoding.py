@@ -16,7 +16,7 @@ S = TypeVar("S")
 
 MARKS = (PAD, BOS)  # stand in no text
 UNREADABLE = (*MARKS, UNK)
-_GRAIN = 2.0**32  # probabilities are counted in units of 2⁻³²
+_GRAIN = 2.0**30  # probabilities are counted in units of 2⁻³⁰
 
 
 @torch.no_grad()
@@ -42,7 +42,8 @@ def sample_texts(
     ``device`` is where ``step`` computes; None: the generator's.
 
     A row depends on its own state and its own random numbers alone, which are drawn for all rows
-    at the start, whatever the other rows do. Raises ModelError for a negative temperature.
+    at the start, whatever the other rows do. Raises ModelError for a temperature below 0 or not
+    finite.
     """
     if not (temperature >= 0.0 and math.isfinite(temperature)):
         raise ModelError(f"temperature is {temperature}; it must be a number of 0 or more")
@@ -53,15 +54,14 @@ def sample_texts(
     tokens = torch.full((count,), BOS, device=where)
     running = torch.ones(count, dtype=torch.bool, device=where)
     texts = torch.full((count, max_tokens + 1), PAD, device=where)
-    length = 0
-    for length in range(1, max_tokens + 1):
+    for position in range(max_tokens):
         logits, state = step(tokens, state)
-        tokens = _draw(logits.float(), uniform[:, length - 1], temperature, never)
-        tokens = torch.where(running, tokens, PAD)
-        texts[:, length - 1] = tokens
+        drawn = _draw(logits.float(), uniform[:, position], temperature, never)
+        tokens = torch.where(running, drawn, PAD)
+        texts[:, position] = tokens
         running &= tokens != EOS
         if not bool(running.any()):
-            return texts[:, :length]
+            return texts[:, : position + 1]
     texts[:, max_tokens] = torch.where(running, EOS, PAD)
     return texts
 
@@ -72,7 +72,8 @@ def _draw(logits: Tensor, uniform: Tensor, temperature: float, never: tuple[int,
     if temperature == 0.0:
         return logits.argmax(-1)
     # Integers: sums are exact in any order, so that no device draws an impossible token.
-    chances = (torch.softmax(logits / temperature, -1) * _GRAIN).long()
-    cumulative = chances.cumsum(-1)
-    threshold = (uniform * cumulative[:, -1]).long()
+    scaled = logits.sub_(logits.amax(-1, keepdim=True)).div_(temperature)
+    chances = torch.softmax(scaled, -1).mul_(_GRAIN).int()
+    cumulative = chances.cumsum(-1, dtype=torch.int32)
+    threshold = (uniform * cumulative[:, -1]).int()
     return torch.searchsorted(cumulative, threshold[:, None], right=True)[:, 0]

@@ -134,7 +134,7 @@ class Reinforce(Objective):
         fake: Texts,
     ) -> Tensor:
         with torch.no_grad():
-            scores = discriminator(fake.embed(discriminator.embedding))
+            scores = discriminator(fake.embed(discriminator.embedding)).float()
             returns = self.returns(scores, fake.real)
             mean = returns[fake.real].mean()
             advantage = (returns - self.baseline) * fake.real
@@ -196,9 +196,9 @@ class Gumbel(Objective):
         real: Texts,
         fake: Texts,
     ) -> Tensor:
-        on_fake = discriminator(fake.embed(discriminator.embedding))
+        on_fake = discriminator(fake.embed(discriminator.embedding)).float()
         with torch.no_grad():
-            on_real = discriminator(real.embed(discriminator.embedding))
+            on_real = discriminator(real.embed(discriminator.embedding)).float()
         return functional.softplus(
             text_scores(on_real, real.real) - text_scores(on_fake, fake.real)
         ).mean()

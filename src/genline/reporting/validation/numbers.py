@@ -40,16 +40,14 @@ def format_exact(value: float) -> str:
 
 
 def interval_decimals(low: float | None, high: float | None) -> int | None:
-    """Decimals that show the width of [low, high] to two significant digits, or to one from 3.55.
+    """Decimals that show the width of [low, high] to two significant digits.
 
-    The rounding rule of the Particle Data Group. None where there is no interval, or one without
-    width: the value then chooses for itself.
+    None where there is no interval, or one without width: the value then chooses for itself.
     """
     if low is None or high is None or not high > low:
         return None
     exponent = math.floor(math.log10(high - low))
-    digits = 2 if (high - low) / 10.0**exponent < 3.55 else 1
-    return min(_MOST_DECIMALS, max(0, digits - 1 - exponent))
+    return min(_MOST_DECIMALS, max(0, 1 - exponent))
 
 
 def format_interval(low: float | None, high: float | None) -> str:
