@@ -17,7 +17,37 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 # What makes the default parameters small; everything else stays as it is.
-TINY: dict[str, Any] = {}
+TINY: dict[str, Any] = {
+    "runtime.threads": 1,
+    "datasets.digits.evaluator.steps": 60,
+    "datasets.docstrings.source.packages": ["stdlib"],
+    "datasets.docstrings.prepare.vocabulary": 1000,
+    "datasets.docstrings.evaluator.embedding": 16,
+    "datasets.docstrings.evaluator.hidden": 32,
+    "datasets.docstrings.evaluator.steps": 30,
+    "experiments.digits-vae.model.width": 8,
+    "experiments.digits-vae.model.gmm_components": [2, 3],
+    "experiments.digits-vae.train.steps": 30,
+    "experiments.digits-vae.train.validate_every": 15,
+    "experiments.digits-vae.evaluate.draws": 5,
+    "experiments.digits-vae.evaluate.importance_samples": 10,
+    "experiments.digits-gan.model.width": 32,
+    "experiments.digits-gan.train.steps": 40,
+    "experiments.digits-gan.train.validate_every": 20,
+    "experiments.digits-gan.evaluate.draws": 5,
+    "experiments.docstrings-vae.model.embedding": 16,
+    "experiments.docstrings-vae.model.encoder": 16,
+    "experiments.docstrings-vae.model.decoder": 32,
+    "experiments.docstrings-vae.train.steps": 30,
+    "experiments.docstrings-vae.train.validate_every": 15,
+    "experiments.docstrings-vae.evaluate.samples": 60,
+    "experiments.docstrings-vae.evaluate.importance_samples": 2,
+    "experiments.docstrings-gan.model.embedding": 16,
+    "experiments.docstrings-gan.model.hidden": 32,
+    "experiments.docstrings-gan.train.pretrain_steps": 20,
+    "experiments.docstrings-gan.train.adversarial_steps": 10,
+    "experiments.docstrings-gan.evaluate.samples": 60,
+}
 
 
 @dataclass(frozen=True)

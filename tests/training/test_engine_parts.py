@@ -13,7 +13,7 @@ from genline.core.errors import ParamsError, TrainingError
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.devices import Runtime, make_fabric, resolve_device
-from genline.training.engine.schedules import cosine, ramp
+from genline.training.engine.schedules import cosine, linear_decay, ramp
 
 
 def _hold(root: Path, held: object, release: object) -> None:
@@ -110,6 +110,11 @@ def test_the_cosine_falls_from_its_peak_to_zero() -> None:
     assert rates[0] == 0.5 and rates[50] == pytest.approx(0.25) and rates[100] == pytest.approx(0)
     assert rates == sorted(rates, reverse=True)
     assert cosine(500, 100, 0.5) == pytest.approx(0)
+
+
+def test_the_linear_decay_falls_in_the_last_share() -> None:
+    assert [linear_decay(step, 8, 0.5) for step in (0, 3, 4, 6, 7)] == [1, 1, 1, 0.5, 0.25]
+    assert linear_decay(7, 8, 0.0) == 1.0
 
 
 def test_the_ramp_rises_in_equal_increments() -> None:

@@ -55,6 +55,7 @@ GAN_TRAIN = image_gan.config.Train(
     r1_gamma=1.0,
     r1_every=4,
     learning_rate=0.002,
+    decay=0.5,
     beta1=0.0,
     beta2=0.99,
     ema=0.9,

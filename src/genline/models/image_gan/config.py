@@ -41,6 +41,7 @@ class Train(Section):
     r1_gamma: float = Field(ge=0, le=1000, description="weight of the gradient penalty; 0: none")
     r1_every: int = Field(ge=1, le=1000, description="steps between gradient penalties")
     learning_rate: float = Field(gt=0, le=1, description="rate of Adam in both networks")
+    decay: float = Field(ge=0, le=1, description="last share of the steps in which it falls to 0")
     beta1: float = Field(ge=0, lt=1, description="Adam's decay of the first moment")
     beta2: float = Field(ge=0, lt=1, description="Adam's decay of the second moment")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged generator that is kept")

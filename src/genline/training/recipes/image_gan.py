@@ -16,7 +16,8 @@ from genline.models.image_gan.objectives import OBJECTIVES, squared_gradient
 from genline.models.initialisation import seeded
 from genline.models.networks.pixels import normalise
 from genline.training.engine.averages import ExponentialAverage
-from genline.training.engine.recipe import Context, Recipe
+from genline.training.engine.recipe import Context, Recipe, set_learning_rate
+from genline.training.engine.schedules import linear_decay
 
 _SPLITS: tuple[SplitName, ...] = ("train", "valid")
 _VALIDATION_SAMPLES = 1000
@@ -60,6 +61,9 @@ class ImageGANRecipe(Recipe):
 
     def step(self, step: int) -> dict[str, Tensor]:
         fabric, terms = self.context.fabric, self.objective_terms
+        rate = self.train.learning_rate * linear_decay(step, self.steps, self.train.decay)
+        set_learning_rate(self.optimizer_g, rate)
+        set_learning_rate(self.optimizer_d, rate)
         real = self.images[self.context.tensor(self.batches[step])]
         z = torch.randn(len(real), self.latent, generator=self.noise, device=self.context.device)
         figures: dict[str, Tensor] = {}
