@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from genline.core.seeds import derive_seed
-from genline.data.batches import BucketedBatches
+from genline.data.batches import BucketedBatches, ShuffledBatches
 from genline.data.prepared import PreparedTexts
 from genline.models.initialisation import seeded
 from genline.models.networks.lstm_decoder import LSTMDecoder
@@ -43,6 +43,11 @@ class TextGANRecipe(Recipe):
         self.batches = BucketedBatches(
             self.texts.lengths, train.batch, derive_seed(context.seed, "batches")
         )
+        # What the discriminator calls real must not be of one length, as a bucket is: it would
+        # learn the length of each batch and forget it at the next.
+        self.judged = ShuffledBatches(
+            len(self.texts), train.batch, derive_seed(context.seed, "judged")
+        )
         with seeded(derive_seed(context.seed, "weights")):
             self.gan = TextGAN(model, data.spec).to(context.device)
             make = DISCRIMINATORS[train.discriminator.network]
@@ -64,7 +69,10 @@ class TextGANRecipe(Recipe):
             for name, network in networks.items()
         }
         self.optimizers["discriminator"] = torch.optim.Adam(
-            self.discriminator.parameters(), train.discriminator.learning_rate, fused=True
+            self.discriminator.parameters(),
+            train.discriminator.learning_rate,
+            (0.5, 0.99),  # a short memory: what it tells apart changes at every step
+            fused=True,
         )
         self.averages = {n: ExponentialAverage(m, train.ema) for n, m in networks.items()}
         self.generators = {"noise": self.noise}
@@ -81,7 +89,7 @@ class TextGANRecipe(Recipe):
         x = self._batch(train.pretrain_steps + position)
         rate = cosine(position, train.adversarial_steps, train.adversarial_learning_rate)
         if phase == 0:
-            return self._play(x, rate, position / train.adversarial_steps)
+            return self._play(x, rate, position)
         loss = self._maximise_likelihood("control", x, rate, 0.0)
         self.averages["control"].update(self.gan.control)
         return {"loss": loss, "control_loss": loss}
@@ -107,11 +115,12 @@ class TextGANRecipe(Recipe):
         self._descend(loss, network, self.optimizers[name], rate)
         return loss
 
-    def _play(self, x: Tensor, rate: float, progress: float) -> dict[str, Tensor]:
-        """One update of the discriminator, then one of the generator."""
+    def _play(self, x: Tensor, rate: float, position: int) -> dict[str, Tensor]:
+        """One update of the discriminator, then one of the generator, whose anchor is ``x``."""
         train, terms, generator = self.train, self.objective_terms, self.gan.generator
         self.discriminator.requires_grad_(True)
-        real = Texts(x[:, 1:].T)
+        progress = position / train.adversarial_steps
+        real = Texts(self.context.tensor(self.texts.batch(self.judged[position]))[:, 1:].T)
         with self.context.fabric.autocast():
             fake = terms.draw(generator, len(x), self.spec.max_tokens, progress, self.noise)
             on_real, on_fake = self._scores(real), self._scores(fake.detach())
