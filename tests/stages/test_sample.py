@@ -26,7 +26,13 @@ def images(project):
     from genline.models.store import save_model
 
     section = Model(
-        network="conv", width=4, blocks=0, latent=2, likelihood="binomial", gmm_components=[2]
+        network="conv",
+        width=4,
+        blocks=0,
+        latent=2,
+        likelihood="binomial",
+        pixels="mean",
+        gmm_components=[2],
     )
     spec = ImageSpec(channels=1, height=8, width=8, levels=17, classes=0)
     with seeded(0):

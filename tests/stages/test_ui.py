@@ -80,6 +80,8 @@ def test_it_prints_links_that_answer_and_an_interrupt_leaves_no_process(tmp_path
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Where the tests run in the background, interrupts are ignored unless asked for again.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert ui.stdout is not None
     try:

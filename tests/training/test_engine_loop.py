@@ -169,7 +169,7 @@ def test_a_pipeline_s_orphan_stops_with_its_checkpoint_kept(
 
     def orphan(step: int) -> None:
         if step == 20:
-            monkeypatch.setattr(os, "getppid", lambda: 1)
+            monkeypatch.setattr(os, "getppid", lambda: -1)  # a parent that is nobody's
 
     checkpoints = Checkpoints(tmp_path, "orphan", "d")
     with pytest.raises(TrainingError, match=r"orphan: stopped at step 21.*checkpoint is kept"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -117,13 +117,6 @@ def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int)
     if error["type"] == "missing":
         description = fields[path[-1]].description if path[-1] in fields else None
         return f"{PARAMS_FILE}: key '{name}' is missing; wanted: {description or path[-1]}{more}"
-    if error["type"] == "union_tag_invalid":
-        # The tag is a key of its own: name it, and the nearest of those there are.
-        context = error.get("ctx", {})
-        tag, tags = str(context.get("tag")), str(context.get("expected_tags", ""))
-        discriminator = str(context.get("discriminator", "")).strip("'")
-        offer = nearest(tag, [k.strip(" '") for k in tags.split(",")])
-        return f"{PARAMS_FILE}: {name}.{discriminator} is '{tag}'; {offer}{more}"
     if error["type"] == "literal_error":
         known = [k.strip(" '") for k in re.split(", | or ", str(error["ctx"]["expected"]))]
         return (
@@ -146,35 +139,14 @@ def _name(name: str, field: FieldInfo) -> str:
 def _walk(
     section: type[Section], location: tuple[int | str, ...]
 ) -> tuple[list[str], list[type[Section]]]:
-    """The keys of an error's location, and the sections its last key stands in.
-
-    pydantic puts the tag of a chosen union member into the location; it is no key.
-    """
+    """The keys of an error's location, and the sections its last key stands in."""
     here: list[type[Section]] = [section]
-    parents, path = here, []
+    parents = here
     for part in location:
-        if not here:  # inside a mapping or a list
-            path.append(str(part))
-            continue
-        chosen = [s for s in here if part in _tags(s)]
-        fields = [f for s in here for n, f in s.model_fields.items() if _name(n, f) == part]
-        if chosen and not fields:
-            here = parents = chosen
-            continue
-        path.append(str(part))
         parents = here
+        fields = [f for s in here for n, f in s.model_fields.items() if _name(n, f) == part]
         here = [s for f in fields for s in _sections_in(f.annotation)]
-    return path, parents
-
-
-def _tags(section: type[Section]) -> set[Any]:
-    """The values of a section's literal fields: what a discriminated union tags it with."""
-    return {
-        value
-        for field in section.model_fields.values()
-        if get_origin(field.annotation) is Literal
-        for value in get_args(field.annotation)
-    }
+    return [str(part) for part in location], parents
 
 
 def _sections_in(annotation: Any) -> list[type[Section]]:
