@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import genline  # noqa: F401  (sets libgomp's spinning before a test imports torch)
+
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

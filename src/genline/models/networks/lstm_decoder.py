@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from genline.data.prepared import PAD
+from genline.data.prepared import EOS, PAD, TextSplit
 from genline.models.networks.dropout import dropout
 
 State = tuple[Tensor, Tensor]  # hidden and cell, each (1, batch, hidden)
@@ -26,14 +27,30 @@ class LSTMDecoder(nn.Module):
 
     def __init__(self, vocabulary: int, embedding: int, hidden: int, latent: int = 0) -> None:
         super().__init__()
-        self.hidden = hidden
+        self.hidden, self.scale = hidden, embedding**0.5
         self.embedding = nn.Embedding(vocabulary, embedding)
-        # As the output layer too, so that the first logits are near 0: a uniform model.
-        nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
+        # As small as an output layer wants it; what the LSTM reads is scaled to unit variance.
+        nn.init.normal_(self.embedding.weight, std=1.0 / self.scale)
         self.initial = nn.Linear(latent, 2 * hidden) if latent else None
         self.lstm = nn.LSTM(embedding + latent, hidden)
         self.readout = nn.Linear(hidden, embedding)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    @torch.no_grad()
+    def learn_frequencies(self, texts: TextSplit) -> None:
+        """Set the output bias to the logarithms of the token frequencies of ``texts``.
+
+        It saves the steps that would learn them. A tenth of an occurrence is added to each
+        token, so that one never seen stays possible.
+        """
+        counts = np.bincount(np.asarray(texts.tokens, np.int64), minlength=len(self.bias)) + 0.1
+        counts[EOS] += len(texts)
+        self.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the LSTM reads at ``tokens``: (..., embedding)."""
+        embedded: Tensor = self.embedding(tokens) * self.scale
+        return embedded
 
     def start(self, batch: int, z: Tensor | None = None) -> State:
         """The state before the first token; z: (batch, latent) where the model has a latent."""
@@ -59,7 +76,7 @@ class LSTMDecoder(nn.Module):
 
     def step(self, tokens: Tensor, state: State, z: Tensor | None = None) -> tuple[Tensor, State]:
         """Read tokens (batch,) and give the next token's logits (batch, vocabulary)."""
-        readouts, state = self.run(self.embedding(tokens)[None], state, z)
+        readouts, state = self.run(self.embed(tokens)[None], state, z)
         return self.logits(readouts[0]), state
 
     def token_log_likelihood(
@@ -80,7 +97,7 @@ class LSTMDecoder(nn.Module):
         """
         inputs = texts[:, :-1] if inputs is None else inputs
         targets = texts[:, 1:].T
-        embedded = dropout(self.embedding(inputs.T), p, generator)
+        embedded = dropout(self.embed(inputs.T), p, generator)
         readouts, _ = self.run(embedded, self.start(len(texts), z), z)
         # Only real tokens reach the output layer: it is half of the arithmetic.
         real = targets != PAD

@@ -26,7 +26,8 @@ class LSTMDiscriminator(nn.Module):
 
     def start_from(self, generator: LSTMDecoder) -> None:
         """Take over the embedding and the LSTM of ``generator``, which has the same sizes."""
-        self.embedding.load_state_dict(generator.embedding.state_dict())
+        with torch.no_grad():
+            self.embedding.weight.copy_(generator.embedding.weight * generator.scale)
         self.lstm.load_state_dict(generator.lstm.state_dict())
 
     def forward(

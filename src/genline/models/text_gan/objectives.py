@@ -162,7 +162,7 @@ class Gumbel(Objective):
         beta = self.train_section.inverse_temperature**progress
         where = generator.bias.device
         never = torch.tensor(MARKS, device=where)
-        matrix = generator.embedding.weight
+        matrix = generator.embedding.weight * generator.scale
         state = generator.start(count)
         embedded = matrix[BOS].expand(count, -1)
         running = torch.ones(count, dtype=torch.bool, device=where)

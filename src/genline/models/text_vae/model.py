@@ -33,7 +33,7 @@ class LSTMTextVAE(VariationalModel):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each float32 (batch, latent); x int64, padded."""
-        features = self.encoder(self.decoder.embedding(x.T), x)
+        features = self.encoder(self.decoder.embed(x.T), x)
         mean, log_variance = self.heads(features).float().chunk(2, -1)
         return mean, log_variance
 
