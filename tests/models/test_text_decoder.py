@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genline.data.prepared import BOS, EOS, PAD, pad_texts
+from genline.data.prepared import BOS, EOS, PAD, TextSplit, pad_texts
 from genline.models.initialisation import seeded
 from genline.models.networks.lstm_decoder import LSTMDecoder
 from genline.models.networks.lstm_encoder import LSTMEncoder
@@ -45,8 +45,19 @@ def test_likelihood_of_a_uniform_model_counts_each_token_and_the_end_mark_only(
     torch.testing.assert_close(model.log_likelihood(batch(*texts)), expected)
 
 
+def test_learned_frequencies_make_an_empty_model_a_unigram_model() -> None:
+    texts = TextSplit(np.array([4, 4, 5], np.uint16), np.array([0, 2, 3], np.int64))
+    model = decoder()
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    model.learn_frequencies(texts)
+    total = 5 + 0.1 * VOCABULARY  # three words, two end marks, a tenth of each token
+    expected = math.log(2.1 / total) + math.log(1.1 / total) + math.log(2.1 / total)
+    assert model.log_likelihood(batch([4, 5])).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_likelihood_is_the_sum_of_next_token_log_probabilities() -> None:
-    model, z = decoder(LATENT), torch.randn(1, LATENT)
+    model, z = decoder(LATENT).requires_grad_(False), torch.randn(1, LATENT)
     text = [5, 9, 4]
     state, total = model.start(1, z), 0.0
     for token, following in zip([BOS, *text], [*text, EOS], strict=True):

@@ -22,7 +22,9 @@ from genline.models.text_gan.model import TextGAN
 from genline.models.text_gan.objectives import OBJECTIVES, Texts
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
-from genline.training.engine.schedules import cosine
+from genline.training.engine.schedules import cosine, ramp
+
+_WARMUP = 50  # steps over which the learning rate rises
 
 
 class TextGANRecipe(Recipe):
@@ -54,6 +56,7 @@ class TextGANRecipe(Recipe):
             self.discriminator = make(data.spec.vocabulary, model.embedding, model.hidden).to(
                 context.device
             )
+        self.gan.generator.learn_frequencies(self.texts)
         self.objective_terms = OBJECTIVES[train.objective](train).to(context.device)
         networks = {"generator": self.gan.generator, "control": self.gan.control}
         self.noise = context.generator("noise")
@@ -64,7 +67,10 @@ class TextGANRecipe(Recipe):
         }
         self.optimizers = {
             name: torch.optim.AdamW(
-                network.parameters(), weight_decay=train.weight_decay, fused=True
+                network.parameters(),
+                betas=(0.9, 0.99),
+                weight_decay=train.weight_decay,
+                fused=True,
             )
             for name, network in networks.items()
         }
@@ -80,7 +86,7 @@ class TextGANRecipe(Recipe):
     def step(self, step: int) -> dict[str, Tensor]:
         train = self.train
         if step < train.pretrain_steps:
-            rate = cosine(step, train.pretrain_steps, train.learning_rate)
+            rate = cosine(step, train.pretrain_steps, train.learning_rate) * ramp(step, _WARMUP)
             loss = self._maximise_likelihood("generator", self._batch(step), rate, train.dropout)
             return {"loss": loss, "pretrain_loss": loss}
         if step == train.pretrain_steps:

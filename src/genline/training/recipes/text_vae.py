@@ -21,6 +21,8 @@ from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import cosine, ramp
 
+_WARMUP = 50  # steps over which the learning rate rises
+
 
 class TextVAERecipe(Recipe):
     """Sum over tokens, mean over the batch; the averaged weights are kept.
@@ -53,10 +55,15 @@ class TextVAERecipe(Recipe):
         with seeded(derive_seed(context.seed, "weights")):
             self.vae = NETWORKS[model.network](model, data.spec).to(context.device)
             self.words = nn.Linear(model.latent, data.spec.vocabulary).to(context.device)
+        self.vae.decoder.learn_frequencies(self.texts)
         self.average = ExponentialAverage(self.vae, train.ema)
         self.weights = [*self.vae.parameters(), *self.words.parameters()]
         self.optimizer = torch.optim.AdamW(
-            self.weights, train.learning_rate, weight_decay=train.weight_decay, fused=True
+            self.weights,
+            train.learning_rate,
+            (0.9, 0.99),
+            weight_decay=train.weight_decay,
+            fused=True,
         )
         self.noise = context.generator("noise")
         self.modules = {"vae": self.vae, "words": self.words}
@@ -66,7 +73,8 @@ class TextVAERecipe(Recipe):
 
     def step(self, step: int) -> dict[str, Tensor]:
         train = self.train
-        set_learning_rate(self.optimizer, cosine(step, self.steps, train.learning_rate))
+        rate = cosine(step, self.steps, train.learning_rate) * ramp(step, _WARMUP)
+        set_learning_rate(self.optimizer, rate)
         x = self.context.tensor(self.texts.batch(self.batches[step]))
         with self.context.fabric.autocast():
             mean, log_variance = self.vae.posterior(x)
