@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genline.core.errors import DataError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Offending items kept of one expectation; their full number stands beside them.
 OFFENDING = 100
+_LISTED = 20  # values named where a set of them is missing
 
 
 def run_suite(table: pd.DataFrame, suite: Sequence[Expectation]) -> list[dict[str, Any]]:
@@ -42,7 +43,12 @@ def run_suite(table: pd.DataFrame, suite: Sequence[Expectation]) -> list[dict[st
     batch = asset.add_batch_definition_whole_dataframe("all")
     # One by one, so that an outcome surely belongs to its entry.
     check = batch.get_batch({"dataframe": table}).validate
-    form = {"result_format": "COMPLETE", "unexpected_index_column_names": [ITEM]}
+    form = {
+        "result_format": "COMPLETE",
+        "unexpected_index_column_names": [ITEM],
+        # All of them: which ones a shorter list holds changes with every process.
+        "partial_unexpected_count": len(table),
+    }
     return [
         _outcome(table, expectation, check(expectation.check, result_format=form))
         for expectation in suite
@@ -63,7 +69,7 @@ def _outcome(table: pd.DataFrame, expectation: Expectation, validation: Any) -> 
         "success": bool(outcome["success"]),
         "checked": int(result["element_count"]) if by_item else None,
         "unexpected": unexpected,
-        "observed": _observed(result),
+        "observed": _observed(table, expectation, result),
         "offending": _offending(table, expectation, result, by_item),
     }
 
@@ -80,20 +86,27 @@ def _refuse_exception(expectation: Expectation, info: dict[str, Any]) -> None:
             )
 
 
-def _observed(result: dict[str, Any]) -> Any:
+def _observed(table: pd.DataFrame, expectation: Expectation, result: dict[str, Any]) -> Any:
     """The value found for the table as a whole, or which values were too many or missing."""
     value = result.get("observed_value")
     if value is None and "element_count" not in result:
-        parts = [
-            f"{name} {', '.join(map(str, values))}"
-            for name, values in (
-                ("unwanted", result.get("partial_unexpected_list")),
-                ("missing", result.get("partial_missing_list")),
-            )
-            if values
-        ]
+        parts = []
+        if unwanted := result.get("partial_unexpected_list"):
+            parts.append(f"unwanted {_listed(unwanted)}")
+        if result.get("partial_missing_list"):
+            # Great Expectations names twenty of a set, others in every process: count them anew.
+            present = set(table[expectation.column])
+            missing = [v for v in expectation.kwargs["value_set"] if v not in present]
+            parts.append(f"missing {_listed(missing)}")
         return "; ".join(parts) or None
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _listed(values: Iterable[Any]) -> str:
+    """The first few in order, since they come out of sets, and how many more there are."""
+    names = sorted(map(str, values))
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _offending(
