@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genline.evaluation.intervals import bootstrap_mean, bootstrap_statistic, percentiles
+from genline.evaluation.intervals import (
+    bootstrap_mean,
+    bootstrap_statistic,
+    percentiles,
+    prediction,
+)
 
 
 def test_the_interval_of_a_mean_is_the_normal_one_for_many_values():
@@ -46,3 +51,13 @@ def test_the_same_seed_gives_the_same_interval():
     values = np.arange(30.0)
     first, second = (bootstrap_mean(values, np.random.default_rng(7)) for _ in range(2))
     assert first == second
+
+
+def test_one_more_draw_lies_in_its_prediction_interval_as_often_as_said():
+    random = np.random.default_rng(0)
+    draws = random.normal(3.0, 2.0, (4000, 21))
+    inside = 0
+    for row in draws:
+        low, high = prediction(row[:20])
+        inside += low <= row[20] <= high
+    assert inside / len(draws) == pytest.approx(0.95, abs=0.012)

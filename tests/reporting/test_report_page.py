@@ -196,6 +196,11 @@ def test_a_missing_file_is_named_with_the_stage_that_writes_it(
             lambda r: r["digests"].update(data="other"),
             "scored with another data than digits-vae",
         ),
+        (
+            "reports/evaluation/digits-gan.json",
+            lambda r: r["metrics"]["fid"].update(count=200),
+            "scored with 200 items and digits-vae with",
+        ),
         ("reports/promotion/digits-vae.json", lambda r: r.pop("reason"), "has no key 'reason'"),
     ],
 )

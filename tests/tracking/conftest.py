@@ -87,7 +87,7 @@ _EVALUATION: dict[str, Any] = {
     "dataset": "digits",
     "family": "image_vae",
     "kind": "image",
-    "digests": {"model": "0" * 64, "data": "d" * 64, "evaluator": "e" * 64},
+    "digests": {"model": "0" * 64, "data": "d" * 64, "evaluator": "e" * 64, "protocol": "p" * 64},
     "metrics": {
         "fid": {
             "title": "FID",

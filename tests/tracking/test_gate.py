@@ -15,13 +15,21 @@ FID = Register(metric="fid", margin=0.0)
 
 
 def record(
-    value=2.0, half=0.1, model="a", data="d", evaluator="e", better="lower", failed=None, name="fid"
+    value=2.0,
+    half=0.1,
+    model="a",
+    data="d",
+    evaluator="e",
+    protocol="p",
+    better="lower",
+    failed=None,
+    name="fid",
 ):
     metric = {"value": value, "low": value - half, "high": value + half, "better": better}
     health = {"divergence": {"passed": True, "reason": "all figures are finite"}}
     if failed:
         health[failed] = {"passed": False, "reason": "why it failed"}
-    digests = {"model": model, "data": data, "evaluator": evaluator}
+    digests = {"model": model, "data": data, "evaluator": evaluator, "protocol": protocol}
     return Record(digests, {name: metric}, health)
 
 
@@ -59,8 +67,8 @@ def test_where_higher_is_better_a_lower_value_is_rejected():
     assert decide(record(0.4, 0.01, better="higher"), champion, FID).outcome == "challenger"
 
 
-@pytest.mark.parametrize("what", ["data", "evaluator"])
-def test_figures_from_another_judge_or_other_data_are_not_compared(what):
+@pytest.mark.parametrize("what", ["data", "evaluator", "protocol"])
+def test_figures_from_another_judge_other_data_or_other_counts_are_not_compared(what):
     champion = record(value=9.0, model="b", **{what: "something else"})
     decision = decide(record(), champion, FID)
     assert decision.outcome == "challenger"

@@ -20,7 +20,7 @@ from genline.core.errors import DataError
 from genline.data.prepared import PreparedImages
 from genline.evaluation.class_kl import class_kl, class_shares
 from genline.evaluation.frechet import frechet_between, gaussian
-from genline.evaluation.intervals import percentiles
+from genline.evaluation.intervals import prediction
 from genline.evaluation.kernel import kernel_distance
 from genline.evaluation.memorisation import memorisation_ratio, unseen_distance
 from genline.evaluation.prdc import NEIGHBOURS, manifold, prdc
@@ -144,11 +144,11 @@ class Reference:
 
 def distance_metrics(draws: Sequence[Figures], floors: Figures, count: int) -> dict[str, Metric]:
     """The metrics of one sampler from its figures in each draw of ``count`` images."""
-    interval = f"95 %, percentiles over {len(draws)} independent draws of {count} samples"
+    interval = f"95 %, of one more draw of {count} samples, from {len(draws)}; the real images stay"
     metrics = {}
     for name, told in _TOLD.items():
         values = np.asarray([figures[name] for figures in draws], np.float64)
-        low, high = percentiles(values)
+        low, high = prediction(values)
         metrics[name] = Metric(
             told.title,
             float(values.mean()),

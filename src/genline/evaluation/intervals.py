@@ -1,4 +1,5 @@
-"""Bootstrap intervals by the percentile method (Efron and Tibshirani, 1993, chapter 13)."""
+"""Intervals: the bootstrap by percentiles (Efron and Tibshirani, 1993, chapter 13), and Student's
+for one more draw."""
 
 from __future__ import annotations
 
@@ -41,6 +42,19 @@ def bootstrap_mean(
     return bootstrap_statistic(
         lambda chosen: float(array[chosen].mean()), len(array), random, resamples, confidence
     )
+
+
+def prediction(values: Floats, confidence: float = CONFIDENCE) -> Interval:
+    """Where one more draw like ``values`` (n,), n ≥ 2, lies: mean ± t·s·√(1 + 1/n).
+
+    Student's t with n − 1 degrees of freedom and s the sample standard deviation (Hahn and Meeker,
+    1991, section 4.3). The extreme quantiles of a few draws would cover too little.
+    """
+    from scipy.stats import t
+
+    n = len(values)
+    half = float(t.ppf(0.5 + confidence / 2, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n))
+    return float(values.mean()) - half, float(values.mean()) + half
 
 
 def percentiles(values: Floats, confidence: float = CONFIDENCE) -> Interval:

@@ -72,7 +72,7 @@ class Evaluation:
     dataset: str
     family: str
     kind: str
-    digests: dict[str, str]  # of the model, the data and the evaluator
+    digests: dict[str, str]  # of the model, the data, the evaluator, the protocol
     findings: Findings
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 
 from genline.core.errors import DataError
 from genline.core.files import read_json
+from genline.reporting.verdict import PRIMARY
 
 _METRIC_KEYS = (
     *("title", "value", "low", "high", "count", "floor"),
@@ -122,7 +123,20 @@ def _comparable(experiments: list[Experiment]) -> list[Experiment]:
                     f"reports/evaluation/{experiment.name}.json: scored with another {what} than "
                     f"{first.name} on dataset '{experiment.dataset}'; run `dvc repro`"
                 )
+        counts = [_primary_count(e) for e in (experiments[0], experiment)]
+        if None not in counts and counts[0] != counts[1]:
+            raise DataError(
+                f"reports/evaluation/{experiment.name}.json: scored with {counts[1]} items and "
+                f"{experiments[0].name} with {counts[0]}; give both the same evaluate settings in "
+                "params.yaml"
+            )
     return experiments
+
+
+def _primary_count(experiment: Experiment) -> int | None:
+    """Items behind the figure that the verdict compares: its bias depends on them."""
+    metric = experiment.record["metrics"].get(PRIMARY[experiment.record["kind"]])
+    return None if metric is None else int(metric["count"])
 
 
 def _existing(path: Path, stage: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from genline.core.errors import ModelError
-from genline.core.files import write_json
+from genline.core.files import digest_value, write_json
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import Prepared, PreparedImages, PreparedTexts, load_prepared
@@ -57,7 +57,12 @@ def run(experiment: str) -> None:
     samples = Path("reports/samples") / experiment
     judge_one = _images if isinstance(data, PreparedImages) else _texts
     findings = judge_one(case, data, samples)
-    digests = {"model": model.digest, "data": data.digest, "evaluator": judge.digest}
+    digests = {
+        "model": model.digest,
+        "data": data.digest,
+        "evaluator": judge.digest,
+        "protocol": _protocol(lookup(case.params, case.key)),
+    }
     evaluation = Evaluation(experiment, dataset, model.family, data.spec.kind, digests, findings)
     record = evaluation.to_json()
     write_json(f"reports/metrics/{experiment}.json", evaluation.numbers())
@@ -104,6 +109,15 @@ def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
     for name, lines in texts.items():
         write_texts(samples / f"{name}.txt", lines)
     return findings
+
+
+def _protocol(evaluate: dict[str, Any]) -> str:
+    """sha256 of what decides how figures are measured: counts and draws, not limits or grids.
+
+    Figures of unequal counts are not comparable: the bias of a Fréchet distance falls with the
+    count, and an importance-weighted bound tightens with the draws.
+    """
+    return digest_value({k: v for k, v in evaluate.items() if k not in ("health", "shown")})
 
 
 def _empty(samples: Path) -> None:

@@ -24,6 +24,12 @@ from genline.tracking.config import Register
 Outcome = Literal["champion", "challenger"]
 
 _Z = 1.959963984540054  # the 97.5 % quantile of the standard normal distribution
+# What must be the same on both sides, and how it is told that it is not.
+_COMPARABLE = {
+    "data": "other data",
+    "evaluator": "another evaluator",
+    "protocol": "other settings of evaluate",
+}
 _SHOWN = 12  # hexadecimal digits of a digest in a sentence
 
 
@@ -32,7 +38,8 @@ class Record:
     """What the gate knows of a model: ``reports/evaluation/<experiment>.json``, or a part of it.
 
     ``metrics`` holds at least value, low, high and better of each; ``health`` each check's
-    ``passed`` and ``reason``; ``digests`` the model's, the data's and the evaluator's.
+    ``passed`` and ``reason``; ``digests`` the model's, the data's, the evaluator's and
+    the protocol's.
     """
 
     digests: Mapping[str, str]
@@ -81,7 +88,7 @@ def decide(candidate: Record, champion: Record | None, register: Register) -> De
         return Decision("challenger", f"health check failed: {failed}")
     if champion is None:
         return Decision("champion", "no champion yet, and all health checks passed")
-    for kind, words in (("data", "other data"), ("evaluator", "another evaluator")):
+    for kind, words in _COMPARABLE.items():
         before, now = champion.digests[kind], candidate.digests[kind]
         if before != now:
             return Decision(

@@ -40,7 +40,7 @@ DESCRIPTIONS = {
     ),
     "unique": Description(
         "Unique samples",
-        "higher",
+        "none",
         "Share of the samples that differ; the floor is that of as many training texts.",
     ),
     "copied": Description(
@@ -50,16 +50,18 @@ DESCRIPTIONS = {
         "share of test texts that do.",
     ),
 }
+# Of BLEU, self-BLEU and distinct n-grams neither end is better: random words have the fewest
+# repetitions, and one sentence the most matches. They are read against their floor.
 for _n in BLEU_ORDERS:
     DESCRIPTIONS[f"bleu_{_n}"] = Description(
         f"BLEU-{_n}",
-        "higher",
+        "none",
         f"How many {_n}-grams and shorter of a sample some test text has; the floor is that of "
         "training texts.",
     )
     DESCRIPTIONS[f"self_bleu_{_n}"] = Description(
         f"Self-BLEU-{_n}",
-        "lower",
+        "none",
         f"How many {_n}-grams and shorter of a sample some other sample has; well above the "
         "floor, the samples repeat each other.",
     )
@@ -73,7 +75,7 @@ for _n in NGRAM_ORDERS:
     )
     DESCRIPTIONS[f"distinct_{_n}"] = Description(
         f"Distinct {_n}-grams",
-        "higher",
+        "none",
         f"Distinct {_n}-grams over all {_n}-grams of the samples; the floor is that of as many "
         "training texts.",
     )

@@ -30,6 +30,7 @@ from genline.models.evaluators.language_model import LanguageModel
 
 OVER_SAMPLES = "95 %, bootstrap over samples; the real texts stay"
 OVER_TEXTS = "95 %, bootstrap over test texts; the samples stay"
+OVER_HYPOTHESES = "95 %, bootstrap over hypotheses; the samples they are held against stay"
 BY_JACKKNIFE = "95 %, ± 1.96 standard errors, jackknife over samples; the real texts stay"
 BY_GROUPS = f"95 %, Student's t, jackknife over {GROUPS} groups of samples; the real texts stay"
 
@@ -112,7 +113,7 @@ class SampleJudge:
         for n, scores in bleu.bleu(texts, self.test, BLEU_ORDERS).items():
             found[f"bleu_{n}"] = _mean(scores, random)
         for n, scores in bleu.self_bleu(texts, BLEU_ORDERS).items():
-            found[f"self_bleu_{n}"] = _mean(scores, random)
+            found[f"self_bleu_{n}"] = _mean(scores, random, OVER_HYPOTHESES)
         for n in NGRAM_ORDERS:
             found[f"ngram_divergence_{n}"] = _share(ngrams.jensen_shannon(texts, self.test, n))
             found[f"distinct_{n}"] = _share(ngrams.distinct(texts, n))
@@ -167,9 +168,9 @@ def _perplexity(
     return Figure(perplexity(nats, tokens), low, high, interval)
 
 
-def _mean(values: Floats, random: np.random.Generator) -> Figure:
+def _mean(values: Floats, random: np.random.Generator, interval: str = OVER_SAMPLES) -> Figure:
     low, high = bootstrap_mean(values, random)
-    return Figure(float(values.mean()), low, high, OVER_SAMPLES)
+    return Figure(float(values.mean()), low, high, interval)
 
 
 def _share(estimate: ngrams.Estimate) -> Figure:
