@@ -96,6 +96,18 @@ def test_every_experiment_is_registered_with_its_decision(line: Clone) -> None:
         assert promotion["digests"]["model"] == evaluation["digests"]["model"]
 
 
+def test_a_fresh_clone_registers_though_its_records_are_the_same(
+    line: Clone, tmp_path: Path
+) -> None:
+    fresh = Clone(tmp_path / "fresh")
+    line.run("git", "clone", "-q", str(line.path), str(fresh.path))
+    fresh.run("git", "config", "advice.detachedHead", "false")
+    fresh.run("dvc", "cache", "dir", "--local", str(line.path / ".dvc" / "cache"))
+    fresh.run("dvc", "checkout", "-q")
+    assert set(fresh.run("dvc", "repro").stages) == {f"register@{e}" for e in EXPERIMENTS}
+    assert fresh.lock() == line.lock()
+
+
 def test_outputs_hold_no_path_and_no_date(line: Clone) -> None:
     """They are functions of inputs, so that two clones agree."""
     today = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d")

@@ -21,6 +21,8 @@ def run(experiment: str) -> None:
     _check(folder, evaluation["digests"]["model"])
     promotion = promote(evaluation, folder, register)
     write_json(f"reports/promotion/{experiment}.json", promotion)
+    # What was done to the registry is no file: this stands for it where it was done.
+    write_json(f"reports/registered/{experiment}.json", {"model": evaluation["digests"]["model"]})
     print(f"{experiment}: {promotion['decision']} ({promotion['reason']})")
 
 
