@@ -92,7 +92,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from genline.stages import parameters
 
     verb = arguments.verb
-    if verb != "ui":
+    if verb not in ("ui", "datasets"):
         parameters.check()
     if "dataset" in arguments:
         parameters.require("datasets", arguments.dataset)
@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     for verb, about in EXPERIMENT_STAGES.items():
         stage = verbs.add_parser(verb, help=about)
         stage.add_argument("experiment", help="a name under experiments")
+    verbs.add_parser("datasets", help="list the data sets known by name")
+    start = verbs.add_parser("init", help="add your data to params.yaml, with sensible settings")
+    start.add_argument(
+        "--from", dest="origin", required=True, metavar="PATH", help="your data, or a known name"
+    )
+    start.add_argument("--name", default=None, help="of the dataset; default: from PATH")
     verbs.add_parser("report", help="write reports/index.html and reports/report.md")
     verbs.add_parser("summary", help="say in three lines what the last run found")
     _sample(verbs.add_parser("sample", help="draw samples: a PNG grid, or lines of text"))

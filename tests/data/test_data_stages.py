@@ -61,7 +61,7 @@ PARAMS: dict[str, Any] = {
     "datasets": {
         "pictures": {
             "kind": "image",
-            "source": {"name": "digits"},
+            "source": {"name": "digits", "path": "requirements.lock"},
             "validate": {"suite": "pictures.yaml"},
             "prepare": {"valid": 0.1, "test": 0.2},
         },
@@ -69,6 +69,7 @@ PARAMS: dict[str, Any] = {
             "kind": "text",
             "source": {
                 "name": "docstrings",
+                "path": "requirements.lock",
                 "packages": ["stdlib"],
                 "min_words": 5,
                 "max_words": 30,

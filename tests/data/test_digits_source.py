@@ -20,7 +20,7 @@ ROW = ",".join(["3"] * 64 + ["7"])
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
     folder = tmp_path / "raw" / "digits"
-    registry.fetch(Digits(name="digits"), folder)
+    registry.fetch(Digits(name="digits", path="requirements.lock"), folder)
     return folder
 
 
@@ -47,7 +47,7 @@ def test_the_record_holds_the_digest_of_the_file(raw: Path) -> None:
 
 def test_fetching_twice_gives_the_same_bytes(raw: Path) -> None:
     before = {path.name: path.read_bytes() for path in raw.iterdir()}
-    registry.fetch(Digits(name="digits"), raw)
+    registry.fetch(Digits(name="digits", path="requirements.lock"), raw)
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
     assert [path.name for path in raw.parent.iterdir()] == [raw.name]
 
@@ -61,7 +61,7 @@ def test_a_failed_fetch_leaves_the_old_folder(raw: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(digits, "fetch", fail)
     with pytest.raises(DataError, match="went away"):
-        registry.fetch(Digits(name="digits"), raw)
+        registry.fetch(Digits(name="digits", path="requirements.lock"), raw)
     assert sorted(path.name for path in raw.iterdir()) == before
     assert [path.name for path in raw.parent.iterdir()] == [raw.name]
 

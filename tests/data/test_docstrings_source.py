@@ -64,7 +64,9 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (library / "first.py").write_text(MODULE)
     monkeypatch.setattr(docstrings, "package_root", lambda package: library)
     folder = tmp_path / "raw" / "docstrings"
-    section = Docstrings(name="docstrings", packages=["stdlib"], min_words=5, max_words=30)
+    section = Docstrings(
+        name="docstrings", path="requirements.lock", packages=["stdlib"], min_words=5, max_words=30
+    )
     registry.fetch(section, folder)
     return folder
 

@@ -122,6 +122,14 @@ def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int)
         return (
             f"{PARAMS_FILE}: {name} is {error['input']!r}; {nearest(error['input'], known)}{more}"
         )
+    if error["type"] == "union_tag_invalid":
+        known = re.findall(r"'([^']+)'", str(error["ctx"]["expected_tags"]))
+        tag = error["ctx"]["tag"]
+        key = str(error["ctx"]["discriminator"]).strip("'")
+        return f"{PARAMS_FILE}: {name}.{key} is '{tag}'; {nearest(tag, known)}{more}"
+    if error["type"] == "union_tag_not_found":
+        key = str(error["ctx"]["discriminator"]).strip("'")
+        return f"{PARAMS_FILE}: key '{name}.{key}' is missing{more}"
     message = error["msg"]
     if message.startswith("Value error, "):
         message = message.removeprefix("Value error, ")
@@ -141,12 +149,20 @@ def _walk(
 ) -> tuple[list[str], list[type[Section]]]:
     """The keys of an error's location, and the sections its last key stands in."""
     here: list[type[Section]] = [section]
-    parents = here
+    parents, path, tag = here, list[str](), None
     for part in location:
+        if tag is not None:  # the location names which of a union's sections it is in
+            here = [s for s in here if part in get_args(s.model_fields[tag].annotation)]
+            tag = None
+            continue
+        path.append(str(part))
+        if isinstance(part, int):  # a place in a list of sections
+            continue
         parents = here
         fields = [f for s in here for n, f in s.model_fields.items() if _name(n, f) == part]
         here = [s for f in fields for s in _sections_in(f.annotation)]
-    return [str(part) for part in location], parents
+        tag = next((str(f.discriminator) for f in fields if f.discriminator), None)
+    return path, parents
 
 
 def _sections_in(annotation: Any) -> list[type[Section]]:

@@ -24,11 +24,12 @@ def run(dataset: str) -> None:
     seed = lookup(params, "seed")
     raw = RAW / dataset
     source = registry.of_kind(raw, lookup(params, f"{key}.kind"), dataset)
-    items: Any = registry.items(raw)
     if source["kind"] == "image":
+        read: Any = partial(registry.items, raw)
         section = read_section(PrepareImages, f"{key}.prepare", params)
-        write = partial(images.prepare, items, source, section, seed)
+        write = partial(images.prepare, read, source, section, seed)
     else:
+        items: Any = registry.items(raw)
         write = partial(
             texts.prepare, items, read_section(PrepareTexts, f"{key}.prepare", params), seed
         )

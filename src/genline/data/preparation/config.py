@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genline.core.params import Section
 
 
-class _Prepare(Section):
+class Prepare(Section):
+    """How items are split.
+
+    shuffle: exact shares, equal in each label; more data moves items. hash: shares by the hash of
+    each item (of its group, where it has one), so that none ever moves. given: as the source
+    says, and shares of train for a split it does not name. time: from two moments on.
+    """
+
     valid: float = Field(gt=0, lt=0.5, description="share of items for validation, in (0, 0.5)")
     test: float = Field(gt=0, lt=0.5, description="share of items for testing, in (0, 0.5)")
+    split: Literal["shuffle", "hash", "given", "time"] = Field(
+        default="shuffle", description="how items are split: shuffle, hash, given or time"
+    )
+    valid_from: str | float | None = Field(
+        default=None, description="first time of validation, as the source writes times"
+    )
+    test_from: str | float | None = Field(
+        default=None, description="first time of testing, as the source writes times"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        moments = (self.valid_from, self.test_from)
+        if self.split != "time":
+            if moments != (None, None):
+                raise ValueError(f"valid_from and test_from are of split: time, not {self.split}")
+            return self
+        if None in moments:
+            raise ValueError("split is time; give valid_from and test_from")
+        words = [isinstance(moment, str) for moment in moments]
+        if words[0] != words[1] or not self.valid_from < self.test_from:  # type: ignore[operator]
+            raise ValueError(
+                f"valid_from is {self.valid_from!r} and test_from {self.test_from!r}; give two "
+                "texts or two numbers, the first the earlier"
+            )
+        return self
 
 
-class PrepareImages(_Prepare):
-    """Images are split with equal shares of each label."""
+class PrepareImages(Prepare):
+    """Images need nothing more: their source has brought them to one shape."""
 
 
-class PrepareTexts(_Prepare):
+class PrepareTexts(Prepare):
     """Texts are cleaned, split, and turned into token ids."""
 
     near_duplicates: float = Field(

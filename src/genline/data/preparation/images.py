@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,16 @@ import numpy as np
 
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes
+from genline.data.preparation.assignment import Items, assign
 from genline.data.preparation.config import PrepareImages
 from genline.data.preparation.folder import write_array
-from genline.data.preparation.splits import split
-from genline.data.prepared import SPLITS, ImageSpec, spec_to_json
+from genline.data.preparation.splits import Indices
+from genline.data.prepared import SPLITS, ImageSpec, SplitName, spec_to_json
 from genline.data.sources.items import ImageItem
 
 
 def prepare(
-    items: Iterable[ImageItem],
+    read: Callable[[], Iterable[ImageItem]],
     source: dict[str, Any],
     section: PrepareImages,
     seed: int,
@@ -26,28 +27,56 @@ def prepare(
 ) -> dict[str, Any]:
     """Write ``<split>_images.npy`` and ``<split>_labels.npy`` into ``folder``; return the meta.
 
-    Equal images stay in one split, whatever their labels. Raises DataError naming the item whose
-    shape, grey level or label does not fit.
+    ``read`` gives the items anew at each call, since they are gone through twice: memory holds
+    one image, and of the others their keys. Equal images stay in one split, whatever their labels.
+    Raises DataError naming the item whose shape, grey level or label does not fit.
     """
-    found = list(items)
-    shape, levels, classes = found[0].pixels.shape, source["levels"], source["classes"]
-    for item in found:
+    levels, classes = source["levels"], source["classes"]
+    shape: tuple[int, ...] = ()
+    names, keys, digests, labels = [], [], [], []
+    for item in read():
+        shape = shape or item.pixels.shape
         _check(item, shape, levels, classes)
-    images = np.stack([item.pixels for item in found]).astype(np.uint8)
-    labels = np.array([item.label for item in found if item.label is not None], np.int64)
-    groups = [digest_bytes(image.tobytes()) for image in images]
-    strata = labels.tolist() if classes else [0] * len(images)
-    parts = split(groups, strata, section.valid, section.test, seed)
+        names.append(item.name)
+        keys.append(item.keys)
+        digests.append(digest_bytes(item.pixels.astype(np.uint8).tobytes()))
+        labels.append(item.label)
+    strata = labels if classes else [0] * len(labels)
+    found = assign(Items(names, keys, digests, strata), section, seed)
+    _write(read(), found.parts, shape, folder)
     for name in SPLITS:
-        write_array(folder, f"{name}_images", images[parts[name]])
         if classes:
-            write_array(folder, f"{name}_labels", labels[parts[name]])
+            own = np.array([labels[i] for i in found.parts[name]], np.int64)
+            write_array(folder, f"{name}_labels", own)
     channels, height, width = shape
     return {
         "spec": spec_to_json(ImageSpec(channels, height, width, levels, classes)),
-        "counts": {name: len(parts[name]) for name in SPLITS},
-        "repeated": len(groups) - len(set(groups)),
+        "counts": {name: len(found.parts[name]) for name in SPLITS},
+        "repeated": len(digests) - len(set(digests)),
+        "repeated_across": found.repeated_across,
     }
+
+
+def _write(
+    items: Iterable[ImageItem],
+    parts: dict[SplitName, Indices],
+    shape: tuple[int, ...],
+    folder: Path,
+) -> None:
+    """Each image into its place in its split's array."""
+    places = {index: (n, row) for n in SPLITS for row, index in enumerate(parts[n].tolist())}
+    arrays = {
+        name: np.lib.format.open_memmap(
+            folder / f"{name}_images.npy", "w+", np.uint8, (len(indices), *shape)
+        )
+        for name, indices in parts.items()
+    }
+    for index, item in enumerate(items):
+        if index in places:
+            name, row = places[index]
+            arrays[name][row] = item.pixels
+    for array in arrays.values():
+        array.flush()
 
 
 def _check(item: ImageItem, shape: tuple[int, ...], levels: int, classes: int) -> None:

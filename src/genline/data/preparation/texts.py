@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.core.errors import DataError
-from genline.core.files import write_text
+from genline.core.files import digest_bytes, write_text
+from genline.data.preparation.assignment import Items, assign
 from genline.data.preparation.config import PrepareTexts
 from genline.data.preparation.folder import write_array
 from genline.data.preparation.near_duplicates import distinct
-from genline.data.preparation.splits import split
 from genline.data.prepared import SPLITS, UNK, SplitName, TextSpec, spec_to_json
-from genline.data.sources.items import TextItem
+from genline.data.sources.items import Keys, TextItem
 from genline.data.tokenizer import TextTokenizer, count_pieces
 
 Ids = npt.NDArray[np.int64]
@@ -34,11 +35,20 @@ def prepare(
     Near-duplicates go before the splits are drawn, so that no test text has a twin in train; the
     vocabulary is that of the train split alone. The meta says what was dropped and why.
     """
-    texts = [clean(item.text) for item in items]
-    lengths = [count_pieces(text) for text in texts]
-    short = [t for t, n in zip(texts, lengths, strict=True) if 0 < n <= section.max_tokens]
-    kept = [short[i] for i in distinct(short, section.near_duplicates)]
-    parts = split(range(len(kept)), [""] * len(kept), section.valid, section.test, seed)
+    short: list[_Cleaned] = []
+    lengths: list[int] = []
+    for item in items:
+        text = clean(item.text)
+        lengths.append(count_pieces(text))
+        if 0 < lengths[-1] <= section.max_tokens:
+            short.append(_Cleaned(item.name, text, item.keys))
+    if section.split == "given":
+        # Of a pair of near-duplicates the one of the later split stays.
+        short.sort(key=lambda cleaned: -_PLACES.get(cleaned.keys.split, 0))
+    chosen = [short[i] for i in distinct([c.text for c in short], section.near_duplicates)]
+    kept = [c.text for c in chosen]
+    found = assign(_items(chosen), section, seed)
+    parts = found.parts
     tokenizer = TextTokenizer.train([kept[i] for i in parts["train"]], section.vocabulary)
     unknown: dict[SplitName, float] = {}
     dropped = 0
@@ -64,11 +74,26 @@ def prepare(
         "dropped": {
             "empty": lengths.count(0),
             "too_long": sum(n > section.max_tokens for n in lengths),
-            "near_duplicate": len(short) - len(kept),
+            "near_duplicate": len(short) - len(kept) + found.repeated_across,
             "unknown_word": dropped,
         },
         "unknown_tokens": unknown,
     }
+
+
+@dataclass(frozen=True)
+class _Cleaned:
+    name: str
+    text: str
+    keys: Keys
+
+
+_PLACES: dict[str, int] = {name: number for number, name in enumerate(SPLITS)}
+
+
+def _items(chosen: list[_Cleaned]) -> Items:
+    digests = [digest_bytes(c.text.encode()) for c in chosen]
+    return Items([c.name for c in chosen], [c.keys for c in chosen], digests, [""] * len(chosen))
 
 
 def clean(text: str) -> str:

@@ -1,15 +1,27 @@
-"""The ``source`` block of a dataset in params.yaml: where its raw items come from."""
+"""The ``source`` block of a dataset in params.yaml: where its raw items come from.
+
+Every source has a ``path``: the file or folder that it is read from, or that pins what it reads.
+The pipeline watches it, and reads the source again when it changes.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from genline.core.errors import ParamsError, nearest
 from genline.core.params import PARAMS_FILE, Section, lookup, read_section
+from genline.data.sources.own.config import Array, Idx, ImageFolder, Table, TextFile, TextFolder
 
 Package = Literal["stdlib", "numpy", "scipy", "pandas", "sklearn"]
+
+_PINNED = Field(description="requirements.lock, which pins the packages it ships with")
+_MANIFEST = Field(min_length=1, description="its manifest, such as data/catalogue/<name>.yaml")
+_MIRROR = Field(
+    default=None,
+    description="folder or address to look in first; GENLINE_MIRROR, where set, comes before it",
+)
 
 
 class Digits(Section):
@@ -17,6 +29,7 @@ class Digits(Section):
 
     kind: ClassVar[str] = "image"
     name: Literal["digits"]
+    path: Literal["requirements.lock"] = _PINNED
 
 
 class Docstrings(Section):
@@ -24,6 +37,7 @@ class Docstrings(Section):
 
     kind: ClassVar[str] = "text"
     name: Literal["docstrings"]
+    path: Literal["requirements.lock"] = _PINNED
     packages: list[Package] = Field(
         min_length=1, description="packages whose sources are read; stdlib is Python's own"
     )
@@ -42,12 +56,64 @@ class Docstrings(Section):
         return self
 
 
-# Those a dataset of each kind can have. With a second member they become unions by name.
-ImageSource = Digits
-TextSource = Docstrings
+class CataloguedImages(Section):
+    """A data set of images of the catalogue."""
 
-Source = Digits | Docstrings
-SOURCES: dict[str, type[Source]] = {"digits": Digits, "docstrings": Docstrings}
+    kind: ClassVar[str] = "image"
+    name: Literal["mnist", "fashion-mnist", "kmnist", "cifar10"]
+    path: str = _MANIFEST
+    mirror: str | None = _MIRROR
+
+
+class CataloguedTexts(Section):
+    """A data set of texts of the catalogue."""
+
+    kind: ClassVar[str] = "text"
+    name: Literal["imdb", "coco-captions", "ptb"]
+    path: str = _MANIFEST
+    mirror: str | None = _MIRROR
+
+
+Catalogued = CataloguedImages | CataloguedTexts
+
+# Those a dataset of each kind can have.
+ImageSource = Annotated[
+    Digits | CataloguedImages | ImageFolder | Array | Idx, Field(discriminator="name")
+]
+TextSource = Annotated[
+    Docstrings | CataloguedTexts | TextFile | TextFolder | Table, Field(discriminator="name")
+]
+Source = (
+    Digits
+    | Docstrings
+    | CataloguedImages
+    | CataloguedTexts
+    | ImageFolder
+    | Array
+    | Idx
+    | TextFile
+    | TextFolder
+    | Table
+)
+
+# Each source's section, and the module below this package that reads it.
+SOURCES: dict[str, tuple[type[Source], str]] = {
+    "digits": (Digits, "digits"),
+    "docstrings": (Docstrings, "docstrings"),
+    "mnist": (CataloguedImages, "catalogue.source"),
+    "fashion-mnist": (CataloguedImages, "catalogue.source"),
+    "kmnist": (CataloguedImages, "catalogue.source"),
+    "cifar10": (CataloguedImages, "catalogue.source"),
+    "imdb": (CataloguedTexts, "catalogue.source"),
+    "coco-captions": (CataloguedTexts, "catalogue.source"),
+    "ptb": (CataloguedTexts, "catalogue.source"),
+    "image_folder": (ImageFolder, "own.image_folder"),
+    "array": (Array, "own.arrays"),
+    "idx": (Idx, "own.idx_files"),
+    "text_file": (TextFile, "own.texts"),
+    "text_folder": (TextFolder, "own.texts"),
+    "table": (Table, "own.table"),
+}
 
 
 def read_source(dataset: str, params: Any) -> Source:
@@ -56,4 +122,5 @@ def read_source(dataset: str, params: Any) -> Source:
     name = lookup(params, f"{key}.name")
     if name not in SOURCES:
         raise ParamsError(f"{PARAMS_FILE}: {key}.name is {name!r}; {nearest(str(name), SOURCES)}")
-    return read_section(SOURCES[name], key, params)
+    section: type[Source] = SOURCES[name][0]
+    return read_section(section, key, params)

@@ -56,4 +56,4 @@ def of_kind(folder: Path, kind: str, dataset: str) -> dict[str, Any]:
 def _module(name: str) -> Any:
     if name not in SOURCES:
         raise DataError(f"unknown source '{name}'; {nearest(name, SOURCES)}")
-    return importlib.import_module(f"genline.data.sources.{name}")
+    return importlib.import_module(f"genline.data.sources.{SOURCES[name][1]}")

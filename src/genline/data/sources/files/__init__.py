@@ -1,0 +1,1 @@
+"""Reading files that others made: compressed, archived, pictures, arrays, lines and tables."""

@@ -1,0 +1,148 @@
+"""The regular files in a folder, a tar or a zip, without unpacking anything to disk.
+
+Members with a path that leads out, links, and devices are refused: nothing here would follow
+them, but an archive that holds them is not what it says.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from genline.core.errors import DataError
+from genline.data.sources.files.compressed import (
+    FREE_BYTES,
+    LARGEST_RATIO,
+    open_data,
+    plain_name,
+)
+
+# What the libraries raise when an archive is cut short, or packed in a way they do not know.
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError)
+# Of a single file read whole: a picture or a text.
+LARGEST_MEMBER = 2**30
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file by its relative name, and how to read it; good until the next is asked for."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the name of ``path`` is that of a tar or a zip."""
+    return plain_name(path).lower().endswith((".tar", ".tgz", ".zip"))
+
+
+def members(path: Path, wanted: Callable[[str], bool] | None = None) -> Iterator[Member]:
+    """The files below a folder in the order of their names, or in an archive in its order.
+
+    Hidden files, such as ``.DS_Store``, do not count. ``wanted`` chooses by relative name. Raises
+    DataError when ``path`` is missing or no archive, and for a member that is refused.
+    """
+    choose = wanted or (lambda name: True)
+    if path.is_dir():
+        found = _in_folder(path)
+    elif path.exists() and is_archive(path):
+        found = _in_zip(path) if plain_name(path).lower().endswith(".zip") else _in_tar(path)
+    elif path.exists():
+        raise DataError(f"{path}: wanted a folder, or a .tar (also compressed) or .zip file")
+    else:
+        raise DataError(f"{path}: no such file or folder")
+    for member in found:
+        hidden = any(part.startswith(".") for part in PurePosixPath(member.name).parts)
+        if not hidden and choose(member.name):
+            yield member
+
+
+def _in_folder(folder: Path) -> Iterator[Member]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            continue
+        if not path.is_file():
+            raise DataError(f"{path}: is a link to nothing, or no regular file; take it out")
+        yield Member(path.relative_to(folder).as_posix(), partial(_read, path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_MEMBER:
+            raise DataError(f"{path}: larger than {LARGEST_MEMBER} bytes, wanted one item a file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: vanished while the folder was read") from None
+
+
+def _in_tar(path: Path) -> Iterator[Member]:
+    with open_data(path) as stream:
+        try:
+            # As a stream: it is read once, and never goes back.
+            archive = tarfile.open(fileobj=cast(Any, stream), mode="r|")  # noqa: SIM115
+            for info in archive:
+                name = _safe(path, info.name)
+                if info.isdir():
+                    continue
+                if not info.isreg():
+                    raise DataError(
+                        f"{path}: '{name}' is a link or a device; wanted files and folders only"
+                    )
+                if info.size > LARGEST_MEMBER:
+                    raise DataError(f"{path}: '{name}' is larger than {LARGEST_MEMBER} bytes")
+                content = cast(io.BufferedReader, archive.extractfile(info))
+                yield Member(name, partial(_guarded, path, content.read))
+        except _BROKEN as error:
+            raise _broken(path, error) from None
+
+
+def _in_zip(path: Path) -> Iterator[Member]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = path.stat().st_size
+            total = sum(info.file_size for info in archive.infolist())
+            if total > max(FREE_BYTES, LARGEST_RATIO * packed):
+                raise DataError(
+                    f"{path}: unpacks to {total / packed:.0f} times its size, over "
+                    f"{LARGEST_RATIO}, as a decompression bomb does"
+                )
+            for info in sorted(archive.infolist(), key=lambda info: info.filename):
+                name = _safe(path, info.filename)
+                mode = info.external_attr >> 16
+                if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise DataError(
+                        f"{path}: '{name}' is a link or a device; wanted files and folders only"
+                    )
+                if info.flag_bits & 1:
+                    raise DataError(f"{path}: '{name}' is encrypted; wanted it without a password")
+                if not info.is_dir():
+                    # zipfile itself never reads past file_size, and checks the CRC.
+                    yield Member(name, partial(_guarded, path, partial(archive.read, info)))
+    except _BROKEN as error:
+        raise _broken(path, error) from None
+
+
+def _guarded(path: Path, read: Callable[[], bytes]) -> bytes:
+    try:
+        return read()
+    except _BROKEN as error:
+        raise _broken(path, error) from None
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: not a whole archive ({error}); get it again")
+
+
+def _safe(path: Path, name: str) -> str:
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or (parts.parts and ":" in parts.parts[0]):
+        raise DataError(f"{path}: '{name}' leads out of the archive; nothing of it is read")
+    return parts.as_posix()
