@@ -23,9 +23,7 @@ def run() -> None:
         manifest = read_manifest(path)
         here = "here" if is_here(path.stem, manifest) else "to fetch"
         size = f"{manifest.size / 1e6:.1f} MB"
-        rows.append(
-            (path.stem, manifest.kind, f"{manifest.items:,}", size, here, manifest.licence)
-        )
+        rows.append((path.stem, manifest.kind, f"{manifest.items:,}", size, here, manifest.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]

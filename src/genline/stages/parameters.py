@@ -7,6 +7,7 @@ knows them all, and the command calls :func:`check` before each stage.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -91,9 +92,9 @@ _FAMILIES: dict[str, tuple[type[Section], str]] = {
 }
 
 
-def check() -> None:
+def check(file: Path = PARAMS_FILE) -> None:
     """Read all of params.yaml. Raises ParamsError with one line for the first thing wrong."""
-    params = parse_section(_Params, load_yaml(PARAMS_FILE), "")
+    params = parse_section(_Params, load_yaml(file), "")
     for name, value in params.datasets.items():
         _check_name("datasets", name)
         kind = _choice(value, f"datasets.{name}.kind", _DATASETS)

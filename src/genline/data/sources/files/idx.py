@@ -57,10 +57,10 @@ def open_idx(path: Path, dimensions: int, name: str = "") -> Iterator[Idx]:
             raise DataError(f"{name}: begins with {head.hex(' ') or 'nothing'}, not an IDX file")
         if head[3] != dimensions:
             raise DataError(f"{name}: has {head[3]} dimensions, wanted {dimensions}")
-        sizes = np.frombuffer(file.read(4 * dimensions), ">u4")
-        if len(sizes) < dimensions:
+        sizes = file.read(4 * dimensions)
+        if len(sizes) < 4 * dimensions:
             raise DataError(f"{name}: ends within its header")
-        count, *shape = sizes.tolist()
+        count, *shape = np.frombuffer(sizes, ">u4").tolist()
         dtype = np.dtype(_TYPES[head[2]])
         if not count or not all(shape) or math.prod(shape) * dtype.itemsize > _LARGEST_ITEM:
             raise DataError(f"{name}: its header tells of {count} items of shape {tuple(shape)}")

@@ -1,7 +1,8 @@
 """Pickles of arrays, lists and strings, read without running anything of the file's choosing.
 
-``pickle`` calls what the file names. Here a file may name only the three makers of NumPy arrays,
-and what it gets are stand-ins that take down shape, type and bytes; the array is made afterwards.
+``pickle`` calls what the file names. Here a file may name only the makers of NumPy arrays and
+bytes, and what it gets are stand-ins that take down shape, type and bytes; the array is made
+afterwards.
 """
 
 from __future__ import annotations
@@ -59,11 +60,19 @@ class _Array:
         return np.frombuffer(content, made).reshape(shape, order="F" if fortran else "C")
 
 
+def _encode(text: Any, encoding: Any) -> bytes:
+    """Stands in for ``codecs.encode``, by which Python 3 writes bytes for Python 2 to read."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise pickle.UnpicklingError(f"it encodes something as {str(encoding)[:20]}")
+    return text.encode("latin-1")
+
+
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("_codecs", "encode"): _encode,
 }
 
 

@@ -21,6 +21,11 @@ _SPLITS = {
 }
 
 
+def is_split(word: str) -> bool:
+    """Whether ``word`` is a usual name of a split."""
+    return word.strip().lower() in _SPLITS
+
+
 def split_name(word: str, where: str) -> str:
     """train, valid or test, by that name or a usual other. Raises DataError for another word."""
     found = _SPLITS.get(word.strip().lower())

@@ -1,0 +1,165 @@
+"""``genline init --from PATH``: new data put into params.yaml, with settings and expectations.
+
+The data are read once, wholly, as the download stage would, so that what is wrong with them is
+said now. The evaluator and the experiments are those of the project's first data set of the same
+kind, to begin with.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from genline.core.errors import DataError, ParamsError
+from genline.core.files import write_text
+from genline.core.params import PARAMS_FILE, load_yaml, parse_section
+from genline.data.sources import registry
+from genline.data.sources.config import SOURCES, Source
+from genline.data.starting import settings
+from genline.data.starting.blocks import block, insert, limited, written
+from genline.data.starting.look import look
+from genline.data.starting.suite import suite
+from genline.data.validation.tables import image_table, text_table
+from genline.stages import parameters
+
+SUITES = Path("data/expectations")
+_LOOKED_AT = 20_000  # items, spread over all, whose statistics make the suite
+
+
+def run(origin: str, name: str | None) -> None:
+    """Add a data set called ``name`` (by default after its path) from what lies at ``origin``.
+
+    Raises DataError when nothing known lies there or an item cannot be read, ParamsError when the
+    name is taken; then nothing has been written.
+    """
+    name = name or _name(origin)
+    params = load_yaml(PARAMS_FILE)
+    if name in params["datasets"]:
+        raise ParamsError(f"params.yaml: there is a dataset '{name}' already; choose --name")
+    kind, source = look(_near(origin))
+    section: Source = parse_section(SOURCES[source["name"]][0], source, f"datasets.{name}.source")
+    with tempfile.TemporaryDirectory() as temporary:
+        raw = Path(temporary) / "raw"
+        registry.fetch(section, raw)
+        record = registry.record(raw)
+        every = -(-record["items"] // _LOOKED_AT)
+        items: list[Any] = []
+        splits: set[str] = set()
+        for number, item in enumerate(registry.items(raw)):
+            splits.add(item.keys.split)
+            if number % every == 0:
+                items.append(item)
+    if kind == "image" and not record["classes"]:
+        raise DataError(
+            f"{origin}: its images have no labels, which judging a model needs; put them into one "
+            "folder a class, two classes or more"
+        )
+    if kind == "image":
+        table, prepare = image_table(items, record["levels"]), settings.prepare_images(splits)
+    else:
+        table, prepare = text_table(items), settings.prepare_texts(items, splits)
+    text = PARAMS_FILE.read_text(encoding="utf-8")
+    added, experiments = _blocks(text, params, name, section, prepare, record["items"])
+    text = insert(text, "datasets", added)
+    for experiment in experiments:
+        text = insert(text, "experiments", experiment)
+    _write(
+        text,
+        SUITES / f"{name}.yaml",
+        suite(table, kind, record["items"], f"data/validated/{name}/items.parquet"),
+    )
+    _say(name, section, record, experiments)
+
+
+def _near(origin: str) -> str:
+    """A path within the project as it is from there, so that the project can be moved."""
+    path, here = Path(origin), Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else origin
+
+
+def _name(origin: str) -> str:
+    stem = Path(origin).name.split(".")[0].lower()
+    name = re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")
+    if not name:
+        raise ParamsError(f"no name can be made of '{origin}'; give one with --name")
+    return name
+
+
+def _blocks(
+    text: str,
+    params: Any,
+    name: str,
+    source: Source,
+    prepare: str,
+    count: int,
+) -> tuple[str, list[str]]:
+    """The data set's lines, and those of its experiments."""
+    kind = source.kind
+    alike = [d for d, section in params["datasets"].items() if section.get("kind") == kind]
+    evaluator = block(text, "datasets", alike[0], "evaluator") if alike else ""
+    if not evaluator:
+        raise ParamsError(
+            f"params.yaml: no dataset of {kind}s whose evaluator could serve as a pattern; write "
+            "one as docs/your-data.md shows"
+        )
+    added = (
+        f"  {name}:\n    kind: {kind}\n    source:\n{written(source, 6)}"
+        f"    validate:\n      suite: {(SUITES / f'{name}.yaml').as_posix()}  "
+        f"# the expectations it must meet, a YAML file\n{prepare}{_small(evaluator, count)}"
+    )
+    return added, [
+        _small(
+            _renamed(block(text, "experiments", pattern), pattern, f"{name}-{family}", name), count
+        )
+        for family, pattern in _patterns(params, alike)
+    ]
+
+
+def _patterns(params: Any, alike: list[str]) -> list[tuple[str, str]]:
+    """vae and gan, and the first experiment of each on data of the same kind."""
+    found: dict[str, str] = {}
+    for experiment, section in params["experiments"].items():
+        if section.get("dataset") in alike:
+            found.setdefault(str(section["family"]).rsplit("_", 1)[1], experiment)
+    return list(found.items())
+
+
+def _renamed(lines: str, old: str, new: str, dataset: str) -> str:
+    lines = lines.replace(f"  {old}:", f"  {new}:", 1)
+    return re.sub(r"(?m)^    dataset: \S+", f"    dataset: {dataset}", lines, count=1)
+
+
+def _small(lines: str, count: int) -> str:
+    """With batches and samples that so few items allow."""
+    train = max(1, count // 2)
+    for key in ("batch", "samples", "validate_texts"):
+        lines = limited(lines, key, train)
+    return lines
+
+
+def _write(text: str, suite_file: Path, expectations: str) -> None:
+    """Both files, once the new params.yaml has been found valid."""
+    if suite_file.exists():
+        raise ParamsError(f"{suite_file}: exists already; choose --name, or take it away")
+    with tempfile.TemporaryDirectory() as temporary:
+        candidate = Path(temporary) / PARAMS_FILE.name
+        write_text(candidate, text)
+        parameters.check(candidate)
+    write_text(suite_file, expectations)
+    write_text(PARAMS_FILE, text)
+
+
+def _say(name: str, source: Source, record: dict[str, Any], experiments: list[str]) -> None:
+    labels = f", {record['classes']} classes" if record.get("classes") else ""
+    print(f"{name}: {record['items']:,} {source.kind}s{labels}, read as {source.name}")
+    print(f"  written: datasets.{name} in params.yaml, {SUITES / f'{name}.yaml'}")
+    for experiment in experiments:
+        print(f"  written: experiments.{experiment.split(':')[0].strip()} in params.yaml")
+    if not experiments:
+        print(
+            f"  params.yaml has no experiment on {source.kind}s to copy; write one", file=sys.stderr
+        )
+    print(f"Look through them, then: dvc repro prepare@{name}, or make repro for all of it")
