@@ -48,7 +48,8 @@ def run(origin: str, name: str | None) -> None:
         every = -(-record["items"] // _LOOKED_AT)
         items: list[Any] = []
         splits: set[str] = set()
-        for number, item in enumerate(registry.items(raw)):
+        found: Any = registry.items(raw)
+        for number, item in enumerate(found):
             splits.add(item.keys.split)
             if number % every == 0:
                 items.append(item)

@@ -49,11 +49,13 @@ def written(section: Section, spaces: int) -> str:
     Optional values that are not set are left out.
     """
     fields = type(section).model_fields
+    dumped = section.model_dump(exclude_none=True)
+    first = {name: dumped[name] for name in ("name", "path") if name in dumped}
     values = {
         name: yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
         .removesuffix("\n")
         .removesuffix("\n...")
-        for name, value in section.model_dump(exclude_none=True).items()
+        for name, value in (first | dumped).items()
     }
     widest = max(len(f"{name}: {value}") for name, value in values.items())
     lines = []

@@ -21,6 +21,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 # Decoding allocates 4 bytes a pixel or more, whatever the size of the file.
 LARGEST_PIXELS = 50_000_000
+_TOO_LARGE = "more than 50 million pixels; make it smaller"
 
 Fit = Literal["exact", "resize", "crop", "pad"]
 
@@ -57,10 +58,7 @@ def decode(content: bytes, form: Form, name: str) -> Picture:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             width, height = image.size
             if width * height > LARGEST_PIXELS:
-                raise DataError(
-                    f"{name}: {width}×{height} pixels, more than {LARGEST_PIXELS // 10**6} "
-                    "million; make it smaller"
-                )
+                raise DataError(f"{name}: {_TOO_LARGE}")
             upright = ImageOps.exif_transpose(image)
             size = (upright.height, upright.width)
             flat = _flatten(upright, form)
@@ -70,7 +68,7 @@ def decode(content: bytes, form: Form, name: str) -> Picture:
             f"(begins with {content[:8].hex(' ') or 'nothing'})"
         ) from None
     except Image.DecompressionBombError:
-        raise DataError(f"{name}: too many pixels; make it smaller") from None
+        raise DataError(f"{name}: {_TOO_LARGE}") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(f"{name}: damaged or cut short ({reason})") from None

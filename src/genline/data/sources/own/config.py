@@ -20,7 +20,7 @@ _PATH = Field(min_length=1, description="the file or folder, from the project's 
 _BAD = Field(description="an item that cannot be read: stop there, or skip and count it")
 _FOLDERS = Field(
     max_length=3,
-    description="what the subfolders mean, outermost first: label, split and group; [] for none",
+    description="what subfolders mean, outer first: label, split, group; [] if nothing",
 )
 _LONGEST = Field(ge=1, le=100_000_000, description="characters of the longest text taken")
 _ENCODING = Field(description="of the texts: utf-8, utf-16, latin-1, gb18030, …")
@@ -51,6 +51,11 @@ class ImageFolder(_Folders):
     )
     on_bad_item: Literal["stop", "skip"] = _BAD
 
+    @property
+    def labelled(self) -> bool:
+        """Whether its images have labels."""
+        return "label" in self.folders
+
 
 class Part(Section):
     """Images and their labels, by the names of their files or of the arrays of an .npz."""
@@ -70,6 +75,11 @@ class _Parts(Section):
             if len({getattr(part, name) is None for part in self.parts}) > 1:
                 raise ValueError(f"some parts have {name} and others none; give all or none")
         return self
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its images have labels."""
+        return self.parts[0].labels is not None
 
 
 class Array(_Parts):

@@ -1,0 +1,225 @@
+"""``genline init``: what it finds, what it writes, and that what it writes runs."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from genline.core.errors import DataError, ParamsError
+from genline.core.params import lookup
+from genline.data.prepared import load_images, load_texts
+from genline.data.starting.look import look
+from genline.stages import download, init, parameters, prepare, validate
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the project's own params.yaml."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", "params.yaml")
+    return tmp_path
+
+
+def draw(folder: str, size: tuple[int, int] = (12, 12), channels: int = 1, count: int = 40) -> None:
+    """``count`` pictures in each of two classes below ``folder``."""
+    random = np.random.default_rng(0)
+    for label in ("left", "right"):
+        Path(folder, label).mkdir(parents=True)
+        for i in range(count):
+            pixels = random.integers(0, 256, (*size, channels), np.uint8)
+            Image.fromarray(pixels.squeeze()).save(Path(folder, label, f"{i}.png"))
+
+
+def sentences(count: int = 200) -> list[str]:
+    things, places = ["cat", "dog", "bird", "fish"], ["mat", "roof", "tree", "wall", "sea"]
+    return [
+        f"A {things[i % 4]} with {i} friends sat on the {places[i % 5]} and the {places[i % 3]}."
+        for i in range(count)
+    ]
+
+
+def source(path: str) -> dict[str, Any]:
+    return look(path)[1]
+
+
+def added(name: str) -> Any:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    return lookup(params, f"datasets.{name}")
+
+
+def through(name: str) -> None:
+    """The three stages of data on what init wrote."""
+    parameters.check()
+    download.run(name)
+    validate.run(name)
+    prepare.run(name)
+
+
+def test_a_folder_of_pictures_goes_from_init_to_prepared(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("pictures")
+    before = Path("params.yaml").read_text()
+    init.run("pictures", None)
+    assert "pictures: 80 images, 2 classes, read as image_folder" in capsys.readouterr().out
+    through("pictures")
+    data = load_images("data/prepared/pictures")
+    assert data.spec.shape == (1, 12, 12)
+    assert sum(data.meta["counts"].values()) == 80
+    after = Path("params.yaml").read_text()
+    assert all(line in after.splitlines() for line in before.splitlines())
+    assert "      fit: exact " in after
+    experiments = yaml.safe_load(after)["experiments"]
+    assert experiments["pictures-vae"]["dataset"] == "pictures"
+    assert experiments["pictures-gan"]["family"] == "image_gan"
+
+
+def test_a_csv_goes_from_init_to_prepared(project: Path) -> None:
+    with Path("notes.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([["id", "note", "label"]])
+        writer.writerows([i, text, "ab"[i % 2]] for i, text in enumerate(sentences()))
+    init.run("notes.csv", "my-notes")
+    found = added("my-notes")["source"]
+    assert (found["text"], found["label"], found["format"]) == ("note", "label", "csv")
+    through("my-notes")
+    assert sum(load_texts("data/prepared/my-notes").meta["counts"].values()) > 20
+
+
+def test_two_data_sets_can_follow_one_another(project: Path) -> None:
+    draw("one")
+    Path("two.txt").write_text("\n".join(sentences()))
+    init.run("one", None)
+    init.run(str(project / "two.txt"), None)
+    parameters.check()
+    assert added("two")["source"]["path"] == "two.txt"
+    with pytest.raises(ParamsError, match="there is a dataset 'one' already; choose --name"):
+        init.run("one", None)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "wanted"),
+    [((12, 12), 3, ("exact", 3, 12)), ((200, 120), 3, ("crop", 3, 32))],
+)
+def test_pictures_are_fitted_as_their_sizes_need(
+    project: Path, size: tuple[int, int], channels: int, wanted: tuple[str, int, int]
+) -> None:
+    draw("p", size, channels, count=3)
+    found = source("p")
+    assert (found["fit"], found["channels"], found["height"]) == wanted
+
+
+def test_splits_are_known_by_the_names_of_folders(project: Path) -> None:
+    for split in ("train", "val", "test"):
+        draw(f"p/{split}", count=2)
+    assert source("p")["folders"] == ["split", "label"]
+
+
+def test_arrays_are_told_by_their_shapes(project: Path) -> None:
+    images, labels = np.zeros((6, 8, 8, 3), np.uint8), np.arange(6)
+    np.savez("a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    found = source("a.npz")
+    assert (found["axes"], found["values"]) == ("nhwc", "levels")
+    assert {"images": "x_test", "labels": "y_test", "split": "test"} in found["parts"]
+    Path("f").mkdir()
+    np.save("f/images.npy", np.zeros((6, 8, 8)))
+    np.save("f/labels.npy", labels)
+    assert source("f")["parts"] == [{"images": "images.npy", "labels": "labels.npy"}]
+    assert source("f")["values"] == "unit"
+
+
+def test_idx_files_are_paired(project: Path) -> None:
+    Path("m").mkdir()
+    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
+        Path("m", name).write_bytes(b"")
+        Path("m", name.replace("train", "t10k")).write_bytes(b"")
+    assert {(p["images"][:5], p["labels"][:5], p["split"]) for p in source("m")["parts"]} == {
+        ("train", "train", "train"),
+        ("t10k-", "t10k-", "test"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "item", "encoding"),
+    [
+        (b"one\ntwo\nthree\n", "line", "utf-8"),
+        (b"one\nmore\n\ntwo\nmore\n\n", "paragraph", "utf-8"),
+        ("eins\nzwölf\nviele Wörter\n".encode("latin-1"), "line", "latin-1"),
+        ("one\ntwo\n".encode("utf-16"), "line", "utf-16"),
+    ],
+)
+def test_a_text_file_is_told_by_its_lines(
+    project: Path, content: bytes, item: str, encoding: str
+) -> None:
+    Path("a.txt.gz").write_bytes(gzip.compress(content))
+    found = source("a.txt.gz")
+    assert (found["name"], found["item"], found["encoding"]) == ("text_file", item, encoding)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.txt", b"\n\n", "empty.txt: holds no text"),
+        ("zeros.txt", bytes(100), "holds NUL bytes"),
+        ("a.csv", b"number\n1\n", None),
+        ("one.png", b"\x89PNG", "is one picture; give the folder"),
+        ("a.npz", b"PK", "not an .npz of plain arrays"),
+        ("a.parquet", b"PAR1", "not a Parquet file"),
+        ("folder/a.xyz", b"", "holds no pictures"),
+    ],
+)
+def test_what_is_no_data_is_said_in_one_line(
+    project: Path, name: str, content: bytes, message: str | None
+) -> None:
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    if message is None:
+        assert source(name)["text"] == "number"
+        return
+    with pytest.raises(DataError, match=message) as error:
+        look(name.split("/")[0])
+    assert "\n" not in str(error.value)
+
+
+def test_pictures_without_labels_are_refused_with_what_would_do(project: Path) -> None:
+    draw("p")
+    for path in list(Path("p/left").iterdir()):
+        path.rename(Path("p/right", f"left-{path.name}"))
+    before = Path("params.yaml").read_text()
+    with pytest.raises(DataError, match="have no labels"):
+        init.run("p/right", None)
+    assert Path("params.yaml").read_text() == before
+    assert not Path("data/expectations").exists()
+
+
+def test_a_name_neither_on_disk_nor_in_the_catalogue_is_offered_the_nearest(
+    project: Path,
+) -> None:
+    Path("data/catalogue").mkdir(parents=True)
+    shutil.copy(ROOT / "data/catalogue/mnist.yaml", "data/catalogue")
+    with pytest.raises(DataError, match="did you mean 'mnist'"):
+        init.run("mnit", None)
+    kind, found = look("mnist")
+    assert (kind, found) == ("image", {"name": "mnist", "path": "data/catalogue/mnist.yaml"})
+
+
+def test_a_source_without_labels_is_refused_when_parameters_are_checked(project: Path) -> None:
+    draw("p", count=10)
+    init.run("p", None)
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("folders: [label]", "folders: []"))
+    with pytest.raises(
+        ParamsError, match=r"datasets\.p\.source gives no labels.*folders: \[label\]"
+    ):
+        parameters.check()
