@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from genline.data.prepared import SPLITS, UNK, SplitName, TextSpec, spec_to_json
 from genline.data.sources.items import Keys, TextItem
 from genline.data.tokenizer import TextTokenizer, count_pieces
 
+# All of Unicode's category Cc.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Ids = npt.NDArray[np.int64]
 
 
@@ -99,8 +102,7 @@ def _items(chosen: list[_Cleaned]) -> Items:
 def clean(text: str) -> str:
     """Unicode NFC, without control characters, white space made single."""
     composed = unicodedata.normalize("NFC", text)
-    printable = "".join(c if unicodedata.category(c) != "Cc" else " " for c in composed)
-    return " ".join(printable.split())
+    return " ".join(_CONTROL.sub(" ", composed).split())
 
 
 def unknown_share(encoded: list[Ids]) -> float:

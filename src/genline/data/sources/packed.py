@@ -128,8 +128,9 @@ def _images(folder: Path) -> Iterator[ImageItem]:
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise DataError(f"{folder / IMAGES}: cannot be read ({error}); download it again") from None
-    rows = _rows(folder)
-    for pixels, row in zip(images, rows, strict=False):
+    # Still read as needed, but without the cost of a memmap object for each image.
+    plain = images.view(np.ndarray)
+    for pixels, row in zip(plain, _rows(folder), strict=False):
         yield ImageItem(row["item"], pixels, row["label"], _keys(row))
 
 

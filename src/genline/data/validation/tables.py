@@ -49,6 +49,9 @@ IDENTITIES = (ITEM, "digest")
 # A standard deviation below this share of the range of the data shows nothing to learn from.
 NEAR_CONSTANT = 0.02
 _WORD = re.compile(r"\w+")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_FEW = 65_536  # grey levels
 _SHORT = 4
 
 
@@ -64,7 +67,11 @@ def text_table(items: Iterable[TextItem]) -> pd.DataFrame:
 
 def entropy(pixels: npt.NDArray[Any]) -> float:
     """Shannon entropy of the histogram of ``pixels``, in bits."""
-    _, counts = np.unique(pixels, return_counts=True)
+    if pixels.min() >= 0 and pixels.max() < _FEW:
+        counts = np.bincount(pixels.ravel())  # many times faster than sorting
+        counts = counts[counts > 0]
+    else:
+        _, counts = np.unique(pixels, return_counts=True)
     shares = counts / counts.sum()
     return float(-(shares * np.log2(shares)).sum()) + 0.0  # no minus zero
 
@@ -101,14 +108,15 @@ def _image_row(item: ImageItem, levels: int) -> tuple[Any, ...]:
 
 def _text_row(item: TextItem) -> tuple[Any, ...]:
     text = item.text
-    solid = sum(not c.isspace() for c in text)
-    letters = sum(c.isascii() and c.isalpha() for c in text)
+    pieces = text.split()
+    solid = sum(map(len, pieces))
+    letters = sum(map(len, _LETTERS.findall(text)))
     return (
         item.name,
         item.label,
         len(text),
-        len(text.split()),
-        sum((ord(c) < 32 and c not in "\t\n\r") or 127 <= ord(c) < 160 for c in text),
+        len(pieces),
+        len(_CONTROL.findall(text)),
         text.count("\N{REPLACEMENT CHARACTER}"),
         letters / solid if solid else 0.0,
         repetition(text),
