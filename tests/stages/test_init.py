@@ -192,15 +192,20 @@ def test_what_is_no_data_is_said_in_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_pictures_without_labels_are_refused_with_what_would_do(project: Path) -> None:
+def test_pictures_without_labels_are_grouped(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     draw("p")
     for path in list(Path("p/left").iterdir()):
         path.rename(Path("p/right", f"left-{path.name}"))
-    before = Path("params.yaml").read_text()
-    with pytest.raises(DataError, match="have no labels"):
-        init.run("p/right", None)
-    assert Path("params.yaml").read_text() == before
-    assert not Path("data/expectations").exists()
+    Path("p/left").rmdir()
+    init.run("p", None)
+    assert "80 images without labels" in capsys.readouterr().out
+    assert added("p")["source"]["folders"] == []
+    through("p")
+    data = load_images("data/prepared/p")
+    assert (data.spec.classes, data.meta["labels"]) == (10, "clusters")
+    assert set(np.unique(data.split("train").labels)) == set(range(10))
 
 
 def test_a_name_neither_on_disk_nor_in_the_catalogue_is_offered_the_nearest(
@@ -212,14 +217,3 @@ def test_a_name_neither_on_disk_nor_in_the_catalogue_is_offered_the_nearest(
         init.run("mnit", None)
     kind, found = look("mnist")
     assert (kind, found) == ("image", {"name": "mnist", "path": "data/catalogue/mnist.yaml"})
-
-
-def test_a_source_without_labels_is_refused_when_parameters_are_checked(project: Path) -> None:
-    draw("p", count=10)
-    init.run("p", None)
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("folders: [label]", "folders: []"))
-    with pytest.raises(
-        ParamsError, match=r"datasets\.p\.source gives no labels.*folders: \[label\]"
-    ):
-        parameters.check()

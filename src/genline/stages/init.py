@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from genline.core.errors import DataError, ParamsError
+from genline.core.errors import ParamsError
 from genline.core.files import write_text
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
 from genline.data.sources import registry
@@ -53,15 +53,12 @@ def run(origin: str, name: str | None) -> None:
             splits.add(item.keys.split)
             if number % every == 0:
                 items.append(item)
-    if kind == "image" and not record["classes"]:
-        raise DataError(
-            f"{origin}: its images have no labels, which judging a model needs; put them into one "
-            "folder a class, two classes or more"
-        )
     if kind == "image":
-        table, prepare = image_table(items, record["levels"]), settings.prepare_images(splits)
+        table = image_table(items, record["levels"])
+        prepare = settings.prepare_images(splits, bool(record["classes"]))
     else:
-        table, prepare = text_table(items), settings.prepare_texts(items, splits)
+        table = text_table(items)
+        prepare = settings.prepare_texts(items, splits)
     text = PARAMS_FILE.read_text(encoding="utf-8")
     added, experiments = _blocks(text, params, name, section, prepare, record["items"])
     text = insert(text, "datasets", added)
@@ -155,6 +152,8 @@ def _write(text: str, suite_file: Path, expectations: str) -> None:
 
 def _say(name: str, source: Source, record: dict[str, Any], experiments: list[str]) -> None:
     labels = f", {record['classes']} classes" if record.get("classes") else ""
+    if source.kind == "image" and not labels:
+        labels = " without labels: prepare.clusters makes groups of like ones for the judge"
     print(f"{name}: {record['items']:,} {source.kind}s{labels}, read as {source.name}")
     print(f"  written: datasets.{name} in params.yaml, {SUITES / f'{name}.yaml'}")
     for experiment in experiments:

@@ -98,24 +98,18 @@ def check(file: Path = PARAMS_FILE) -> None:
     for name, value in params.datasets.items():
         _check_name("datasets", name)
         kind = _choice(value, f"datasets.{name}.kind", _DATASETS)
-        section = parse_section(_DATASETS[kind], value, f"datasets.{name}")
-        if isinstance(section, _ImageDataset) and not section.source.labelled:
-            raise ParamsError(
-                f"{PARAMS_FILE}: datasets.{name}.source gives no labels, and the evaluator of "
-                "images is a classifier; name folders: [label] (one folder a class), or the labels "
-                "of parts"
-            )
+        parse_section(_DATASETS[kind], value, f"datasets.{name}")
     for name, value in params.experiments.items():
         _check_name("experiments", name)
         dataset = _choice(value, f"experiments.{name}.dataset", params.datasets)
         family = _choice(value, f"experiments.{name}.family", _FAMILIES)
-        experiment, kind = _FAMILIES[family]
+        section, kind = _FAMILIES[family]
         if params.datasets[dataset]["kind"] != kind:
             raise ParamsError(
                 f"{PARAMS_FILE}: experiments.{name}.family is '{family}', for {kind}s, but its "
                 f"dataset '{dataset}' holds {params.datasets[dataset]['kind']}s"
             )
-        parse_section(experiment, value, f"experiments.{name}")
+        parse_section(section, value, f"experiments.{name}")
 
 
 def require(kind: Literal["datasets", "experiments"], name: str) -> None:

@@ -48,7 +48,14 @@ class Prepare(Section):
 
 
 class PrepareImages(Prepare):
-    """Images need nothing more: their source has brought them to one shape."""
+    """Images need little more: their source has brought them to one shape."""
+
+    clusters: int = Field(
+        default=10,
+        ge=2,
+        le=1000,
+        description="without labels, groups of like images that stand for classes, 2 to 1000",
+    )
 
 
 class PrepareTexts(Prepare):

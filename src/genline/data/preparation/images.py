@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes
 from genline.data.preparation.assignment import Items, assign
+from genline.data.preparation.clusters import cluster
 from genline.data.preparation.config import PrepareImages
 from genline.data.preparation.folder import write_array
 from genline.data.preparation.splits import Indices
@@ -29,7 +31,8 @@ def prepare(
 
     ``read`` gives the items anew at each call, since they are gone through twice: memory holds
     one image, and of the others their keys. Equal images stay in one split, whatever their labels.
-    Raises DataError naming the item whose shape, grey level or label does not fit.
+    Without labels, groups of like images stand for classes. Raises DataError naming the item whose
+    shape, grey level or label does not fit.
     """
     levels, classes = source["levels"], source["classes"]
     shape: tuple[int, ...] = ()
@@ -43,17 +46,21 @@ def prepare(
         labels.append(item.label)
     strata = labels if classes else [0] * len(labels)
     found = assign(Items(names, keys, digests, strata), section, seed)
-    _write(read(), found.parts, shape, folder)
+    arrays = _write(read(), found.parts, shape, folder)
+    if classes:
+        own = {n: np.array([labels[i] for i in found.parts[n]], np.int64) for n in SPLITS}
+    else:
+        own = cluster(arrays, section.clusters, seed)
     for name in SPLITS:
-        if classes:
-            own = np.array([labels[i] for i in found.parts[name]], np.int64)
-            write_array(folder, f"{name}_labels", own)
+        write_array(folder, f"{name}_labels", own[name])
     channels, height, width = shape
+    seen = classes or section.clusters
     return {
-        "spec": spec_to_json(ImageSpec(channels, height, width, levels, classes)),
+        "spec": spec_to_json(ImageSpec(channels, height, width, levels, seen)),
         "counts": {name: len(found.parts[name]) for name in SPLITS},
         "repeated": len(digests) - len(set(digests)),
         "repeated_across": found.repeated_across,
+        "labels": "given" if classes else "clusters",
     }
 
 
@@ -62,10 +69,10 @@ def _write(
     parts: dict[SplitName, Indices],
     shape: tuple[int, ...],
     folder: Path,
-) -> None:
-    """Each image into its place in its split's array."""
+) -> dict[SplitName, npt.NDArray[np.uint8]]:
+    """Each image into its place in its split's array, which lies on disk."""
     places = {index: (n, row) for n in SPLITS for row, index in enumerate(parts[n].tolist())}
-    arrays = {
+    arrays: dict[SplitName, npt.NDArray[np.uint8]] = {
         name: np.lib.format.open_memmap(
             folder / f"{name}_images.npy", "w+", np.uint8, (len(indices), *shape)
         )
@@ -75,8 +82,7 @@ def _write(
         if index in places:
             name, row = places[index]
             arrays[name][row] = item.pixels
-    for array in arrays.values():
-        array.flush()
+    return arrays
 
 
 def _check(item: ImageItem, shape: tuple[int, ...], levels: int, classes: int) -> None:

@@ -28,7 +28,6 @@ class Digits(Section):
     """The 1,797 real 8×8 images of digits that ship with scikit-learn."""
 
     kind: ClassVar[str] = "image"
-    labelled: ClassVar[bool] = True
     name: Literal["digits"]
     path: Literal["requirements.lock"] = _PINNED
 
@@ -61,7 +60,6 @@ class CataloguedImages(Section):
     """A data set of images of the catalogue."""
 
     kind: ClassVar[str] = "image"
-    labelled: ClassVar[bool] = True
     name: Literal["mnist", "fashion-mnist", "kmnist", "cifar10"]
     path: str = _MANIFEST
     mirror: str | None = _MIRROR

@@ -106,6 +106,11 @@ def _levels(path: Path, names: list[str]) -> list[str]:
             f"{path}: files stand {depth} folders deep; wanted <class>/<file> or "
             "<train|valid|test>/<class>/<file>"
         )
+    if len({PurePosixPath(name).parts[depth - 1] for name in names}) == 1 and depth > splits:
+        # One class is none: what cannot differ is no label.
+        if splits:
+            raise DataError(f"{path}: has one class in each split; wanted two or more, or none")
+        return []
     return ["split"] * splits + ["label"] * (depth - splits)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -15,9 +15,10 @@ _LONGEST = 128  # tokens: a recurrent network learns little from longer texts
 _SMALL, _LARGE = 2_000, 10_000  # words of a vocabulary
 
 
-def prepare_images(splits: set[str]) -> str:
+def prepare_images(splits: set[str], labelled: bool) -> str:
     """YAML text, indented as in params.yaml."""
-    return f"    prepare:\n{_shares(splits)}"
+    groups = {"clusters": (10, "groups of like images that stand for classes, 2 to 1000")}
+    return f"    prepare:\n{_shares(splits)}" + ("" if labelled else _aligned(groups))
 
 
 def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
@@ -44,7 +45,7 @@ def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
     )
 
 
-def _aligned(rows: dict[str, tuple[object, str]]) -> str:
+def _aligned(rows: Mapping[str, tuple[object, str]]) -> str:
     widest = max(len(f"{key}: {value}") for key, (value, _) in rows.items())
     return "".join(
         f"      {f'{key}: {value}':<{widest}}  # {about}\n" for key, (value, about) in rows.items()

@@ -51,11 +51,6 @@ class ImageFolder(_Folders):
     )
     on_bad_item: Literal["stop", "skip"] = _BAD
 
-    @property
-    def labelled(self) -> bool:
-        """Whether its images have labels."""
-        return "label" in self.folders
-
 
 class Part(Section):
     """Images and their labels, by the names of their files or of the arrays of an .npz."""
@@ -75,11 +70,6 @@ class _Parts(Section):
             if len({getattr(part, name) is None for part in self.parts}) > 1:
                 raise ValueError(f"some parts have {name} and others none; give all or none")
         return self
-
-    @property
-    def labelled(self) -> bool:
-        """Whether its images have labels."""
-        return self.parts[0].labels is not None
 
 
 class Array(_Parts):
