@@ -47,9 +47,9 @@ repro: $(READY) ## run the pipeline: everything out of date, and nothing else
 	@$(BIN)/genline summary
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-lint: $(READY) ## style, types and the floors' import contract
+lint: $(READY) ## style, types, and that each layer imports only those below it
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

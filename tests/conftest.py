@@ -1,4 +1,4 @@
-"""What tests of every floor share: opening a page in a real browser."""
+"""What tests of every layer share: opening a page in a real browser."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ class Visit:
 
 
 OpenPage = Callable[..., Visit]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` shares the tests between two processes by file, and one has the whole line:
+    its clones are made once. It takes the longest, so it comes first."""
+    items.sort(key=lambda item: "line" not in item.keywords)
+    for item in items:
+        group = "line" if "line" in item.keywords else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

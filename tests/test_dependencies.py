@@ -14,7 +14,7 @@ GRAPH = grimp.build_graph("genline")
 
 # These decide no output: MLflow is a view, the two below are how a stage is started, and the
 # packages' own __init__ hold a docstring or names.
-NEUTRAL = ("genline.tracking", "genline.cli", "genline.stages.parameters")
+NEUTRAL = ("genline.tracking", "genline.cli", "genline.parameters")
 
 # What a stage imports by a name it reads in params.yaml.
 DYNAMIC = {

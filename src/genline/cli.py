@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ EXPERIMENT_STAGES = {
     "evaluate": "judge an experiment's model on the test split",
     "register": "put an experiment's model into MLflow's registry, behind the gate",
 }
+# The line from end to end, each step run once for each dataset or each experiment.
+STEPS = (*DATASET_STAGES, *EXPERIMENT_STAGES, "report")
 CRASH_LOG = Path(".genline/crash.log")
 
 
@@ -89,7 +92,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from genline.stages import parameters
+    from genline import parameters
 
     verb = arguments.verb
     if verb not in ("ui", "datasets"):
@@ -101,9 +104,17 @@ def _run(arguments: argparse.Namespace) -> None:
     if verb == "check":
         print("params.yaml is valid")
         return
+    options = {k: v for k, v in vars(arguments).items() if k != "verb"}
+    began = time.monotonic()
+    if verb in STEPS:
+        heading = " ".join([verb, *map(str, options.values())])
+        # Above what the stage prints on standard error, where both go to one log.
+        print(f"[step {STEPS.index(verb) + 1} of {len(STEPS)}] {heading}", flush=True)
     module = importlib.import_module(f"genline.stages.{verb.replace('-', '_')}")
     run: Callable[..., None] = module.run
-    run(**{k: v for k, v in vars(arguments).items() if k != "verb"})
+    run(**options)
+    if verb in STEPS:
+        print(f"done in {time.monotonic() - began:.1f} s", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +152,12 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", default=None, metavar="FILE", help="PNG for images; '-' prints texts"
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    parser.add_argument("--variant", default=None, help="which sampler; default: the model's own")
+    parser.add_argument(
+        "--variant",
+        default=None,
+        help="which sampler; of an image VAE gmm (default) or prior, of a text GAN generator "
+        "(default) or control; the other families have one",
+    )
     parser.add_argument(
         "--temperature", type=float, default=1.0, help="texts only; default: %(default)s"
     )

@@ -43,6 +43,41 @@ def test_a_misspelt_key_is_named_with_the_nearest_known_one() -> None:
     assert "did you mean 'steps'?" in text
 
 
+def test_one_misspelt_key_is_one_error() -> None:
+    assert "more)" not in message(changed(inner={"stepz": 1, "rate": 0.5}))
+
+
+def test_a_misspelt_key_is_taken_for_the_missing_one_among_those_near_it() -> None:
+    class Near(Section):
+        dropout: float
+        dropout_r: float
+
+    with pytest.raises(ParamsError, match=r"unknown key 'dropout_'; did you mean 'dropout_r'\?$"):
+        parse_section(Near, {"dropout": 0.1, "dropout_": 0.1}, "")
+
+
+def test_two_errors_are_counted() -> None:
+    assert message(changed(inner={"stepz": 1, "rate": 7})).endswith("'steps'? (and 1 more)")
+    assert message(changed(inner={"zzz": 1, "rate": 0.5})).endswith("(and 1 more)")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("14e2", r"steps is 1400\.0, which YAML reads as a decimal .* write 1400$"),
+        ("1400.0", r"write 1400$"),
+        ("'1400'", r"is '1400', which YAML reads as text; write 1400, without quotes$"),
+    ],
+)
+def test_a_whole_number_in_another_form_says_what_to_write(
+    tmp_path: Path, written: str, words: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"inner: {{steps: {written}, rate: 0.5}}\n")
+    with pytest.raises(ParamsError, match=words):
+        parse_section(Outer, load_yaml(path), "")
+
+
 def test_an_unknown_choice_offers_the_nearest() -> None:
     assert "top.mode is 'fats'; did you mean 'fast'?" in message(changed(mode="fats"))
 

@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 
 from genline.evaluation import health
-from genline.evaluation.config import CollapseLimits
+from genline.evaluation.config import CollapseLimits, CommonHealth
 from genline.evaluation.record import Metric
+from genline.evaluation.text.health import low_variety
 
 LIMITS = CollapseLimits(kl=1.0, mutual_information=0.5)
 
 
 def metric(value: float, low: float | None = None, floor: float | None = None) -> Metric:
     low = value if low is None else low
-    return Metric("FID", value, low, value, 100, floor, "", "lower", "", "")
+    return Metric("FID", value, 0.1, low, value, 100, floor, "", "lower", "", "")
 
 
 def latents(kl: float = 9.0, information: float = 4.0, use_low: float = 0.1) -> dict[str, Metric]:
@@ -73,3 +74,21 @@ def test_a_distance_far_above_its_floor_is_divergence():
 def test_copied_texts_fail_above_their_share():
     assert not health.copying(metric(0.5), most=0.1).passed
     assert health.copying(metric(0.05), most=0.1).passed
+
+
+def test_a_limit_beside_what_training_enforced_is_told():
+    told = health.posterior_collapse(latents(kl=4.8), LIMITS, free_bits=5.0).reason
+    assert "KL 4.80 (at least 1; training let 5 cost nothing)" in told
+    assert "cost nothing" not in health.posterior_collapse(latents(), LIMITS).reason
+
+
+def test_a_text_model_with_few_kinds_of_ngrams_is_of_low_variety():
+    assert not low_variety(metric(0.2, floor=0.5), 0.6).passed
+    assert low_variety(metric(0.4, floor=0.5), 0.6).passed
+
+
+def test_only_a_vae_is_checked_for_collapse():
+    fid = metric(1.0, floor=1.0)
+    assert set(health.common({"fid": fid}, fid, CommonHealth(), 0.0)) == {"divergence"}
+    found = health.common({"fid": fid} | latents(), fid, CommonHealth(), 0.0)
+    assert set(found) == {"divergence", "posterior_collapse"}

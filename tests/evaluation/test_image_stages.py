@@ -15,6 +15,8 @@ from PIL import Image
 from genline.core.errors import ModelError
 from genline.core.files import digest_tree
 from genline.data.prepared import ImageSpec
+from genline.evaluation.config import EvaluateImages, ImageHealth
+from genline.evaluation.text.config import EvaluateTexts
 from genline.models.image_vae import build
 from genline.models.image_vae.config import Model
 from genline.models.initialisation import seeded
@@ -22,7 +24,8 @@ from genline.models.store import save_model
 from genline.stages import evaluate, fit_evaluator
 from genline.tracking import runs
 
-SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+ROOT = Path(__file__).parents[2]
+SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text())
 VAE = Model(
     **SHIPPED["experiments"]["digits-vae"]["model"]
     | {"width": 4, "blocks": 0, "latent": 2, "gmm_components": [2]}
@@ -49,6 +52,8 @@ def project(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(digits.data.folder, "data/prepared/digits")
     shutil.copytree(digits.folder, "models/evaluators/digits")
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    shutil.copyfile(ROOT / "dvc.yaml", "dvc.yaml")
+    Path("src").symlink_to(ROOT / "src")  # what the stages depend on
     save_untrained(digits.data.spec)
     return tmp_path
 
@@ -78,6 +83,37 @@ def test_evaluate_writes_numbers_record_and_samples(
     for name in names:
         with Image.open(Path("reports/samples/vae") / name) as picture:
             assert picture.width > picture.height  # ten columns, two rows
+
+
+def test_evaluate_writes_the_likelihood_of_every_test_image(
+    project: Path, told: list[tuple[dict[str, Any], Path]]
+):
+    evaluate.run("vae")
+    header, *rows = Path("reports/items/vae.csv").read_text().splitlines()
+    assert header == "item,dimensions,nll,elbo"
+    assert [row.split(",")[:2] for row in rows] == [[str(i), "64"] for i in range(300)]
+    mean = np.mean([float(row.split(",")[2]) for row in rows])
+    assert mean == pytest.approx(told[0][0]["metrics"]["nll"]["value"])
+
+
+def test_only_how_figures_are_measured_makes_the_protocol():
+    first = evaluate.protocol(EvaluateImages(draws=5))
+    same = EvaluateImages(draws=5, shown=10, health=ImageHealth(kl=0.5), most=10_000)
+    assert evaluate.protocol(same) == first  # 10,000 is the default
+    for other in ({"draws": 6}, {"importance_samples": 4}, {"most": 100}):
+        assert evaluate.protocol(EvaluateImages(**{"draws": 5} | other)) != first
+    texts = [EvaluateTexts(samples=count) for count in (3000, 2000)]
+    assert evaluate.protocol(texts[0]) != evaluate.protocol(texts[1])
+
+
+def test_free_bits_of_every_dimension_are_told_beside_the_kl(
+    project: Path, told: list[tuple[dict[str, Any], Path]]
+):
+    experiment = PARAMS["experiments"]["vae"] | {"train": {"free_bits": 0.25}}
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | {"experiments": {"vae": experiment}}))
+    evaluate.run("vae")
+    reason = told[0][0]["health"]["posterior_collapse"]["reason"]
+    assert "training let 0.5 cost nothing" in reason  # of two dimensions
 
 
 def test_an_untrained_model_is_recorded_and_fails_its_checks(

@@ -14,6 +14,7 @@ from genline.core.errors import DataError
 from genline.data.prepared import PreparedImages, load_images
 from genline.evaluation import images
 from genline.evaluation.config import EvaluateImages, ImageHealth
+from genline.evaluation.intervals import jackknife_error
 from genline.evaluation.record import Findings
 from genline.models.base import GenerativeModel, VariationalModel
 
@@ -91,8 +92,8 @@ def test_one_image_again_and_again_is_far_off_and_has_no_variety(perfect: Findin
 
 
 def test_every_figure_has_the_count_of_the_test_split_and_lies_in_its_interval(perfect: Findings):
-    for metric in perfect.metrics.values():
-        assert metric.count == 300
+    for name, metric in perfect.metrics.items():
+        assert metric.count == (100 if name == "unseen_fid" else 300)
         assert metric.low <= metric.value <= metric.high
         assert metric.about
 
@@ -162,3 +163,38 @@ def test_other_samplers_are_shown_under_their_names(digits: Digits):
     grids = images.shown(Replay(digits.fresh), digits.data, 25, 1, CPU)
     assert set(grids) == {"samples", "samples_constant", "real"}
     assert all(len(grid.images) == 25 for grid in grids.values())
+
+
+def test_validation_images_stand_beside_as_many_training_images(perfect: Findings, digits: Digits):
+    unseen, fid = perfect.metrics["unseen_fid"], perfect.metrics["fid"]
+    assert unseen.count == len(digits.data.split("valid").images)
+    assert unseen.floor is not None and fid.floor is not None
+    assert unseen.floor > fid.floor  # fewer images, more bias
+    assert unseen.better == "none"
+
+
+def test_every_floor_lies_in_its_interval(perfect: Findings):
+    for metric in perfect.metrics.values():
+        if metric.floor is not None:
+            assert metric.floor_low is not None and metric.floor_high is not None
+            assert metric.floor_low < metric.floor < metric.floor_high
+
+
+def test_the_error_of_fid_covers_samples_and_test_images(perfect: Findings):
+    fid = perfect.metrics["fid"]
+    assert fid.standard_error > jackknife_error(fid.left_out) > 0
+
+
+def test_likelihoods_are_kept_image_by_image(digits: Digits):
+    found = judge(Blind(digits.fresh), digits)
+    assert found.items is not None
+    every = np.arange(len(found.items))
+    for name in ("nll", "elbo", "bits_per_dimension"):
+        statistic = found.items.statistic(name)
+        assert statistic is not None
+        assert statistic(every) == pytest.approx(found.metrics[name].value, rel=1e-12)
+
+
+def test_a_model_without_a_likelihood_keeps_none(perfect: Findings):
+    assert perfect.items is not None
+    assert perfect.items.nats == {}

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,32 +9,40 @@ from hypothesis import strategies as st
 from genline.evaluation.intervals import (
     bootstrap_mean,
     bootstrap_statistic,
+    combined_error,
+    jackknife_error,
+    leave_out,
+    normal,
+    paired_bootstrap,
     percentiles,
     prediction,
+    student,
 )
 
 
 def test_the_interval_of_a_mean_is_the_normal_one_for_many_values():
     values = np.random.default_rng(1).normal(3.0, 2.0, 4000)
-    low, high = bootstrap_mean(values, np.random.default_rng(2), resamples=4000)
+    found = bootstrap_mean(values, np.random.default_rng(2), resamples=4000)
     error = values.std() / np.sqrt(len(values))
-    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
-    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
+    assert found.low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
+    assert found.high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
+    assert found.standard_error == pytest.approx(error, rel=0.04)
 
 
 def test_the_interval_covers_the_truth_nineteen_times_in_twenty():
     random = np.random.default_rng(3)
     covered = 0
     for _ in range(300):
-        low, high = bootstrap_mean(random.exponential(1.0, 200), random, resamples=200)
-        covered += low <= 1.0 <= high
+        found = bootstrap_mean(random.exponential(1.0, 200), random, resamples=200)
+        covered += found.low <= 1.0 <= found.high
     assert 0.89 <= covered / 300 <= 0.98
 
 
 @given(st.floats(-1e6, 1e6), st.integers(1, 50))
 def test_equal_values_have_an_interval_of_no_width(value: float, count: int):
-    low, high = bootstrap_mean([value] * count, np.random.default_rng(0), resamples=20)
-    assert low == high == pytest.approx(value)
+    found = bootstrap_mean([value] * count, np.random.default_rng(0), resamples=20)
+    assert found.low == found.high == pytest.approx(value)
+    assert found.standard_error == pytest.approx(0, abs=1e-6)
 
 
 def test_a_resample_has_as_many_items_drawn_with_replacement():
@@ -58,6 +69,100 @@ def test_one_more_draw_lies_in_its_prediction_interval_as_often_as_said():
     draws = random.normal(3.0, 2.0, (4000, 21))
     inside = 0
     for row in draws:
-        low, high = prediction(row[:20])
-        inside += low <= row[20] <= high
+        found = prediction(row[:20])
+        inside += found.low <= row[20] <= found.high
     assert inside / len(draws) == pytest.approx(0.95, abs=0.012)
+
+
+def test_cutting_an_interval_to_the_possible_leaves_its_standard_error():
+    found = normal(0.01, 0.1).within(0.0, 1.0)
+    assert (found.low, found.standard_error) == (0.0, 0.1)
+    assert found.high == pytest.approx(0.01 + 1.959964 * 0.1)
+
+
+def test_students_interval_is_the_tables():
+    assert student(0.0, 1.0, 24).high == pytest.approx(2.0639, abs=1e-4)
+    assert student(0.0, 1.0, 9).low == pytest.approx(-2.2622, abs=1e-4)
+
+
+def test_errors_of_independent_estimates_add_up_in_squares():
+    assert combined_error(3.0, 4.0) == 5.0
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_the_paired_error_is_that_of_correlated_normals(correlation: float):
+    # var(x̄ − ȳ) = (σ² + σ² − 2ρσ²) / n with σ = 2.
+    count = 3000
+    covariance = 4 * np.array([[1, correlation], [correlation, 1]])
+    x, y = np.random.default_rng(1).multivariate_normal([5, 4], covariance, count).T
+    found = paired_bootstrap(
+        lambda chosen: float(x[chosen].mean()),
+        lambda chosen: float(y[chosen].mean()),
+        count,
+        np.random.default_rng(2),
+    )
+    wanted = np.sqrt(8 * (1 - correlation) / count)
+    assert found.standard_error == pytest.approx(wanted, rel=0.08)
+    centre = x.mean() - y.mean()
+    assert found.high - centre == pytest.approx(1.96 * wanted, rel=0.15)
+
+
+def test_the_paired_interval_holds_no_difference_as_often_as_it_says():
+    random = np.random.default_rng(4)
+    held = 0
+    for _ in range(300):
+        common, x, y = random.normal(size=(3, 150))
+        first, second = common + 0.2 * x, common + 0.2 * y
+        found = paired_bootstrap(
+            lambda chosen, a=first: float(a[chosen].mean()),
+            lambda chosen, b=second: float(b[chosen].mean()),
+            150,
+            random,
+            resamples=300,
+        )
+        held += found.low <= 0 <= found.high
+    assert 0.90 <= held / 300 <= 0.98
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=40))
+def test_the_jackknife_of_a_mean_is_the_textbook_error(values: list[float]):
+    array = np.array(values)
+    left = [array[kept].mean() for kept in leave_out(len(array), len(array))]
+    wanted = array.std(ddof=1) / np.sqrt(len(array))
+    assert jackknife_error(left) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+
+
+def test_deleting_groups_has_the_same_error_on_average():
+    random = np.random.default_rng(5)
+    errors = []
+    for _ in range(300):
+        values = random.normal(0, 3, 200)
+        errors.append(jackknife_error([values[kept].mean() for kept in leave_out(200, 10)]))
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(3 / np.sqrt(200), rel=0.06)
+
+
+@given(st.integers(2, 60), st.integers(2, 30))
+def test_every_item_is_left_out_once_and_alike_each_time(count: int, groups: int):
+    kept = list(leave_out(count, groups))
+    assert len(kept) == min(count, groups)
+    left = np.concatenate([np.setdiff1d(np.arange(count), part) for part in kept])
+    assert sorted(left) == list(range(count))
+    again = leave_out(count, groups)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, again, strict=True))
+
+
+def test_neighbours_are_not_left_out_together():
+    # Items in the order of their value: runs of neighbours would give many times the error.
+    values = np.arange(400.0)
+    left = [values[kept].mean() for kept in leave_out(400, 20)]
+    assert jackknife_error(left) == pytest.approx(values.std() / 20, rel=0.5)
+
+
+def test_comparing_stored_figures_imports_nothing_heavy():
+    code = (
+        "import sys, genline.evaluation.comparison, genline.tracking.gate\n"
+        "import genline.reporting.verdict\n"
+        "print([m for m in ('torch', 'scipy', 'mlflow', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,3 +1,5 @@
+import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,9 +21,14 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Clone, Run]:
 
 
 @pytest.fixture
-def line(cold: tuple[Clone, Clone, Run]) -> Clone:
-    """The first clone, as the cold run left it; a test puts back what it changes."""
+def line(cold: tuple[Clone, Clone, Run], tmp_path: Path) -> Iterator[Clone]:
+    """The first clone, as the cold run left it; what a test changes is put back after it."""
     clone = cold[0]
+    # Neither git nor DVC keeps these: they say what was done to the registry of this clone.
+    registered, kept = clone.path / "reports/registered", tmp_path / "registered"
+    shutil.copytree(registered, kept)
     yield clone
     clone.run("git", "checkout", "-q", "--", ".")
     clone.run("dvc", "checkout", "-q", "--force")
+    shutil.rmtree(registered)
+    shutil.copytree(kept, registered)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import energy_distance as root_of_half_energy_distance
 
 from genline.core.errors import ModelError, ParamsError
 from genline.core.params import parse_section
@@ -18,7 +16,6 @@ from genline.data.prepared import ImageSpec, TextSpec
 from genline.models.image_gan import build
 from genline.models.image_gan.config import Discriminator, Model
 from genline.models.image_gan.discriminators import DISCRIMINATORS
-from genline.models.image_gan.distance import energy_distance
 from genline.models.image_gan.generators import GENERATORS
 from genline.models.image_gan.objectives import OBJECTIVES, squared_gradient
 from genline.models.initialisation import seeded
@@ -104,22 +101,6 @@ def test_the_gradient_penalty_of_a_linear_discriminator_is_its_squared_norm() ->
     assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
     (gradient,) = torch.autograd.grad(penalty, weight)
     torch.testing.assert_close(gradient, 2 * weight.detach())
-
-
-def test_energy_distance_is_scipys_in_one_dimension() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(400, 1, generator=generator), torch.randn(300, 1, generator=generator) + 0.8
-    # scipy's is the square root of the biased form, whose pairs include an item with itself.
-    biased = root_of_half_energy_distance(x[:, 0].numpy(), y[:, 0].numpy()) ** 2
-    within = float(torch.cdist(x, x).mean()) / 399 + float(torch.cdist(y, y).mean()) / 299
-    assert energy_distance(x, y) == pytest.approx(biased - within, rel=1e-4)
-
-
-def test_energy_distance_of_equal_distributions_is_zero_on_average() -> None:
-    generator = torch.Generator().manual_seed(0)
-    found = [energy_distance(*torch.randn(2, 40, 5, generator=generator)) for _ in range(200)]
-    assert abs(np.mean(found)) < 4 * np.std(found) / math.sqrt(200)
-    assert min(found) < 0 < max(found)
 
 
 @given(st.integers(2, 256), st.data())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import energy_distance as root_of_half_energy_distance
 
 from genline.models.networks.dropout import dropout
+from genline.models.networks.energy import energy_distance
+from genline.models.networks.gaussian import draw_posterior, log_prior_ratio
 from genline.models.networks.mlp import mlp
 from genline.models.networks.residual import ResidualBlock, resolutions, upsample
 
@@ -57,3 +62,34 @@ def test_an_mlp_ends_in_a_linear_layer() -> None:
     assert layers(torch.zeros(4, 3)).shape == (4, 2)
     assert isinstance(layers[-1], torch.nn.Linear)
     assert sum(isinstance(layer, torch.nn.LeakyReLU) for layer in layers) == 2
+
+
+def test_energy_distance_is_scipys_in_one_dimension() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(400, 1, generator=generator), torch.randn(300, 1, generator=generator) + 0.8
+    # scipy's is the square root of the biased form, whose pairs include an item with itself.
+    biased = root_of_half_energy_distance(x[:, 0].numpy(), y[:, 0].numpy()) ** 2
+    within = float(torch.cdist(x, x).mean()) / 399 + float(torch.cdist(y, y).mean()) / 299
+    assert energy_distance(x, y) == pytest.approx(biased - within, rel=1e-4)
+
+
+def test_energy_distance_of_equal_distributions_is_zero_on_average() -> None:
+    generator = torch.Generator().manual_seed(0)
+    found = [energy_distance(*torch.randn(2, 40, 5, generator=generator)) for _ in range(200)]
+    assert abs(np.mean(found)) < 4 * np.std(found) / math.sqrt(200)
+    assert min(found) < 0 < max(found)
+
+
+def test_the_prior_ratio_is_that_of_the_two_densities() -> None:
+    generator = torch.Generator().manual_seed(0)
+    mean, log_variance = torch.randn(2, 4, 3, generator=generator)
+    z = draw_posterior(mean, log_variance, generator, draws=6)
+    q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    p = torch.distributions.Normal(0.0, 1.0)
+    expected = (p.log_prob(z) - q.log_prob(z)).sum(-1)
+    torch.testing.assert_close(log_prior_ratio(z, mean, log_variance), expected)
+    assert expected.shape == (6, 4)
+
+
+def test_energy_distance_from_a_single_item_is_finite() -> None:
+    assert energy_distance(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])) == 10.0

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genline.data.prepared import BOS, EOS, PAD, TextSplit, pad_texts
 from genline.models.initialisation import seeded
+from genline.models.networks.frequencies import start_at_frequencies
 from genline.models.networks.lstm_decoder import LSTMDecoder
 from genline.models.networks.lstm_encoder import LSTMEncoder
 
@@ -50,7 +51,7 @@ def test_learned_frequencies_make_an_empty_model_a_unigram_model() -> None:
     model = decoder()
     for parameter in model.parameters():
         parameter.data.zero_()
-    model.learn_frequencies(texts)
+    start_at_frequencies(model.bias, texts)
     total = 5 + 0.1 * VOCABULARY  # three words, two end marks, a tenth of each token
     expected = math.log(2.1 / total) + math.log(1.1 / total) + math.log(2.1 / total)
     assert model.log_likelihood(batch([4, 5])).item() == pytest.approx(expected, rel=1e-5)

@@ -17,7 +17,8 @@ from genline.models.store import load_model, save_model
 from genline.models.text_gan.config import Discriminator, Model, Train
 from genline.models.text_gan.discriminators import LSTMDiscriminator
 from genline.models.text_gan.model import TextGAN
-from genline.models.text_gan.objectives import Gumbel, Reinforce, Texts, text_scores
+from genline.models.text_gan.objectives import Gumbel, Objective, Reinforce, text_scores
+from genline.models.text_gan.texts import Texts, ngram_bags
 
 SPEC = TextSpec(vocabulary=9, max_tokens=5)
 MODEL = Model(network="lstm", embedding=6, hidden=8)
@@ -38,6 +39,8 @@ TRAIN = Train(
     clip=5.0,
     ema=0.9,
     validate_every=4,
+    validate_texts=20,
+    validate_samples=1000,
 )
 TEXT = torch.tensor([[BOS, 4, 5, EOS, PAD], [BOS, 6, 7, 8, EOS]])
 
@@ -50,9 +53,9 @@ def gan() -> TextGAN:
 
 def test_generator_and_control_are_two_models_in_one(gan: TextGAN) -> None:
     assert gan.variants == ("generator", "control")
-    by_default = gan.log_likelihood(TEXT)
-    assert torch.equal(by_default, gan.log_likelihood(TEXT, "generator"))
-    assert not torch.allclose(by_default, gan.log_likelihood(TEXT, "control"))
+    by_default = gan.log_probability(TEXT)
+    assert torch.equal(by_default, gan.log_probability(TEXT, "generator"))
+    assert not torch.allclose(by_default, gan.log_probability(TEXT, "control"))
     samples = {
         name: gan.sample(30, torch.Generator().manual_seed(0), name).tolist()
         for name in gan.variants
@@ -66,7 +69,7 @@ def test_likelihood_of_an_empty_network_is_uniform_over_the_vocabulary(gan: Text
     for parameter in gan.parameters():
         parameter.zero_()
     expected = torch.tensor([-3 * math.log(9), -4 * math.log(9)])
-    torch.testing.assert_close(gan.log_likelihood(TEXT), expected)
+    torch.testing.assert_close(gan.log_probability(TEXT), expected)
 
 
 def test_a_stored_model_is_the_same_model(gan: TextGAN, tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ def test_a_stored_model_is_the_same_model(gan: TextGAN, tmp_path: Path) -> None:
     loaded = load_model(tmp_path).model
     assert isinstance(loaded, TextGAN)
     for name in gan.variants:
-        assert torch.equal(loaded.log_likelihood(TEXT, name), gan.log_likelihood(TEXT, name))
+        assert torch.equal(loaded.log_probability(TEXT, name), gan.log_probability(TEXT, name))
 
 
 def test_a_dataset_of_images_is_refused() -> None:
@@ -96,7 +99,7 @@ def test_discriminator_scores_a_prefix_by_what_has_been_read() -> None:
 
 
 def test_undiscounted_returns_are_the_text_s_log_ratio_less_the_prefix_s() -> None:
-    objective = Reinforce(TRAIN)
+    objective = Reinforce(TRAIN, 5)
     scores = torch.tensor([[0.5, 1.0], [0.2, -1.0], [2.0, 9.0]])
     real = torch.tensor([[True, True], [True, True], [True, False]])
     expected = torch.tensor([[2.0, -1.0], [1.5, -2.0], [1.8, 0.0]])
@@ -104,11 +107,62 @@ def test_undiscounted_returns_are_the_text_s_log_ratio_less_the_prefix_s() -> No
 
 
 def test_without_looking_ahead_the_return_is_the_token_s_own_reward() -> None:
-    objective = Reinforce(TRAIN.model_copy(update={"discount": 0.0}))
+    objective = Reinforce(TRAIN.model_copy(update={"discount": 0.0}), 5)
     scores, real = torch.tensor([[0.5], [0.2], [2.0]]), torch.ones(3, 1, dtype=torch.bool)
     torch.testing.assert_close(
         objective.returns(scores, real), torch.tensor([[0.5], [-0.3], [1.8]])
     )
+
+
+class Constant(LSTMDiscriminator):
+    """Logit 1 after every prefix: the first token is rewarded, and none after it."""
+
+    def forward(self, embedded, p=0.0, generator=None):  # type: ignore[no-untyped-def]
+        return torch.ones(embedded.shape[:2])
+
+
+def test_a_forced_end_gets_no_credit() -> None:
+    """Two texts of the longest length: their loss has no part in the chance of the end mark."""
+    generator, _ = networks()
+    tokens = torch.tensor([[4, 5, 6, 7, 8, EOS], [8, 7, 6, 5, 4, EOS]]).T
+    objective = Reinforce(TRAIN.model_copy(update={"discount": 0.0}), 5)
+    objective.baseline.fill_(-1.0)  # every token that counts has an advantage of 1 or more
+    loss = objective.generator_loss(generator, Constant(9, 6, 8), Texts(tokens), Texts(tokens))
+    begin = torch.full_like(tokens[:1], BOS)
+    likelihoods = generator.token_log_likelihood(torch.cat([begin, tokens]).T)
+    advantage = torch.tensor([2.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    torch.testing.assert_close(loss, -(advantage * likelihoods).sum(1).mean())
+    assert objective.baseline.item() == pytest.approx(-1.0 + 0.05 * (0.2 + 1.0))
+
+
+def test_an_end_that_was_drawn_gets_its_credit() -> None:
+    generator, _ = networks()
+    tokens = torch.tensor([[4, EOS]]).T
+    objective = Reinforce(TRAIN.model_copy(update={"discount": 0.0}), 5)
+    objective.baseline.fill_(-1.0)
+    loss = objective.generator_loss(generator, Constant(9, 6, 8), Texts(tokens), Texts(tokens))
+    likelihoods = generator.token_log_likelihood(torch.tensor([[BOS, 4, EOS]]))
+    torch.testing.assert_close(loss, -(torch.tensor([2.0, 1.0]) * likelihoods).sum())
+
+
+@pytest.mark.parametrize("kind", [Reinforce, Gumbel])
+def test_drawn_texts_end_at_the_longest_length(kind: type[Objective]) -> None:
+    generator, _ = networks()
+    with torch.no_grad():
+        generator.bias[EOS] = -100.0
+    texts = kind(TRAIN, 5).draw(generator, 7, 0.5, torch.Generator().manual_seed(0))
+    assert texts.tokens.shape == (6, 7)
+    assert torch.all(texts.tokens[5] == EOS) and not torch.any(texts.tokens[:5] == EOS)
+
+
+def test_bags_know_order_and_not_padding() -> None:
+    texts = torch.tensor([[4, 5, EOS, PAD], [5, 4, EOS, PAD], [4, 5, EOS, PAD]])
+    bags = ngram_bags(texts)
+    torch.testing.assert_close(bags.norm(dim=1), torch.ones(3))
+    assert torch.equal(bags[0], bags[2]) and not torch.equal(bags[0], bags[1])
+    assert torch.equal(ngram_bags(texts[:, :3]), bags)
+    # Three tokens and two pairs of neighbours, each once.
+    assert (bags[0] > 0).sum() == 5 and bags[0].max().item() == pytest.approx(5**-0.5)
 
 
 def test_text_scores_average_real_tokens_only() -> None:
@@ -128,7 +182,7 @@ def test_policy_gradient_raises_the_likelihood_of_what_the_discriminator_prefers
             return torch.where(liked, 3.0, -3.0).expand(embedded.shape[:2])
 
     judge = Prefers(9, 6, 8)
-    objective = Reinforce(TRAIN)
+    objective = Reinforce(TRAIN, 5)
     optimizer = torch.optim.Adam(generator.parameters(), 0.01)
     random = torch.Generator().manual_seed(0)
 
@@ -138,7 +192,7 @@ def test_policy_gradient_raises_the_likelihood_of_what_the_discriminator_prefers
 
     before = chance()
     for _ in range(40):
-        fake = objective.draw(generator, 32, 5, 0.5, random)
+        fake = objective.draw(generator, 32, 0.5, random)
         loss = objective.generator_loss(generator, judge, fake, fake)
         optimizer.zero_grad()
         loss.backward()
@@ -148,8 +202,8 @@ def test_policy_gradient_raises_the_likelihood_of_what_the_discriminator_prefers
 
 def test_straight_through_texts_are_one_hot_and_carry_gradient_to_the_generator() -> None:
     generator, discriminator = networks()
-    objective = Gumbel(TRAIN.model_copy(update={"objective": "gumbel"}))
-    fake = objective.draw(generator, 16, 5, 0.5, torch.Generator().manual_seed(0))
+    objective = Gumbel(TRAIN.model_copy(update={"objective": "gumbel"}), 5)
+    fake = objective.draw(generator, 16, 0.5, torch.Generator().manual_seed(0))
     assert fake.relaxed is not None
     hard = fake.relaxed.detach()
     assert torch.equal(hard.argmax(-1)[fake.real], fake.tokens[fake.real])
@@ -162,7 +216,7 @@ def test_straight_through_texts_are_one_hot_and_carry_gradient_to_the_generator(
     assert any(float(g.abs().sum()) > 0 for g in gradients if g is not None)
 
 
-@pytest.mark.parametrize("objective", [Reinforce(TRAIN), Gumbel(TRAIN)])
+@pytest.mark.parametrize("objective", [Reinforce(TRAIN, 5), Gumbel(TRAIN, 5)])
 def test_a_discriminator_that_is_right_loses_less(objective: Reinforce | Gumbel) -> None:
     mask = torch.ones(3, 2, dtype=torch.bool)
     high, low = torch.full((3, 2), 4.0), torch.full((3, 2), -4.0)

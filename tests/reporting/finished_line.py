@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from genline.core.files import write_json, write_text
+from genline.evaluation.items import Items
 from genline.reporting.samples import write_image_grid, write_texts
 from genline.reporting.validation.page import write_page
 
@@ -93,6 +94,7 @@ def metric(
     return {
         "title": title,
         "value": value,
+        "standard_error": half / 1.96,
         "low": value - half,
         "high": value + half,
         "count": count,
@@ -101,6 +103,9 @@ def metric(
         "better": better,
         "interval": interval,
         "about": about,
+        "floor_low": None if floor is None else 0.9 * floor,
+        "floor_high": None if floor is None else 1.1 * floor,
+        "left_out": [],
     }
 
 
@@ -178,6 +183,9 @@ def metrics_of(experiment: str) -> dict[str, Any]:
     made["frechet_embedding_distance_vs_control"] = metric(
         "Difference in Fréchet embedding distance", 0.0005, 0.0006, about="GAN minus control."
     )
+    made["reverse_perplexity_vs_control"] = metric(
+        "Reverse perplexity at equal forward perplexity, difference", 1.2, 2.4
+    )
     return made
 
 
@@ -220,6 +228,15 @@ def evaluation(experiment: str) -> dict[str, Any]:
         "health": health,
         "temperature_sweep": sweep() if section["family"] == "text_gan" else [],
     }
+
+
+def items(experiment: str) -> str:
+    """The likelihoods item by item: those of the VAEs, and of the text GAN and its control."""
+    image, random = experiment.startswith("digits"), np.random.default_rng(0)
+    nats = {"nll": random.gamma(2.0, 20.0, 500), "elbo": random.gamma(2.0, 21.0, 500)}
+    if experiment == "digits-gan":
+        nats = {}
+    return Items("dimensions" if image else "tokens", np.full(500, 64), nats).to_csv()
 
 
 def promotion(experiment: str) -> dict[str, Any]:
@@ -282,6 +299,25 @@ def validation(dataset: str) -> dict[str, Any]:
                 "top": [[i, 183 - i] for i in range(6)],
             },
         ],
+    }
+
+
+def prepared(dataset: str) -> dict[str, Any]:
+    """The content of ``meta.json``, as far as the report reads it."""
+    if dataset == "digits":
+        spec = {
+            "kind": "image",
+            "channels": 1,
+            "height": 8,
+            "width": 8,
+            "levels": 17,
+            "classes": 10,
+        }
+        return {"spec": spec, "counts": {"train": 1079, "valid": 179, "test": 539}}
+    return {
+        "spec": {"kind": "text", "vocabulary": 3000, "max_tokens": 16},
+        "counts": {"train": 900, "valid": 97, "test": 200},
+        "dropped": {"empty": 0, "too_long": 300, "near_duplicate": 100, "unknown_word": 200},
     }
 
 
@@ -376,10 +412,12 @@ def write_line(root: Path) -> Path:
     for dataset in PARAMS["datasets"]:
         result = validation(dataset)
         write_json(root / f"data/validated/{dataset}/result.json", result)
+        write_json(root / f"data/prepared/{dataset}/meta.json", prepared(dataset))
         write_page(result, root / f"reports/validation/{dataset}")
     for experiment, section in PARAMS["experiments"].items():
         write_json(root / f"reports/evaluation/{experiment}.json", evaluation(experiment))
         write_json(root / f"reports/promotion/{experiment}.json", promotion(experiment))
+        write_text(root / f"reports/items/{experiment}.csv", items(experiment))
         steps = section["train"]["steps"]
         write_text(
             root / f"reports/training/{experiment}.csv", training_csv(section["family"], steps)

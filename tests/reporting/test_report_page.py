@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import json
 import re
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 from test_validation_page import HOSTILE, Tags
 
 from genline.core.errors import DataError
@@ -36,7 +39,7 @@ def read(root: Path) -> tuple[str, str]:
 
 def test_the_verdict_stands_first_and_says_by_how_much(finished: Path) -> None:
     page, short = read(finished)
-    outcome = "a difference of 0.080 (95 % interval 0.038 to 0.122), beyond noise"
+    outcome = "a difference of 0.080 (95 % interval 0.038 to 0.122, the two taken as independent)"
     assert page.index("digits-gan wins") < page.index("Samples beside real data")
     assert outcome in page
     assert outcome in short
@@ -97,12 +100,47 @@ def test_a_text_gan_is_held_against_its_control_and_its_curve(line: Path) -> Non
     def improve(record: dict[str, Any]) -> None:
         versus = record["metrics"]["frechet_embedding_distance_vs_control"]
         versus.update(value=-0.002, low=-0.003, high=-0.001)
-        record["metrics"]["reverse_perplexity"].update(value=100.0, low=99.0, high=101.0)
+        beyond = record["metrics"]["reverse_perplexity_vs_control"]
+        beyond.update(value=-20.0, low=-25.0, high=-15.0)
 
     edit(path, improve)
     page, _ = run()
     assert "docstrings-gan is better than its control, beyond noise" in page
-    assert "lies below it, by more than its interval" in page
+    assert "docstrings-gan lies below it, beyond the noise of both" in page
+
+
+def test_the_short_report_holds_the_gan_against_its_control_too(finished: Path) -> None:
+    _, short = read(finished)
+    assert "**docstrings-gan against its control**" in short
+    assert "docstrings-gan is no different from its control beyond noise: Difference in" in short
+    assert "| Reverse perplexity ↓ | 126.3 (124.2 to 128.4) | 125.1 (123.0 to 127.2) |" in short
+    assert short.count("its control |") == 1
+
+
+def test_what_was_left_out_is_told_with_the_reasons(finished: Path) -> None:
+    words = (
+        "1,197 of 1,797 texts are used: 900 for training, 97 for validation and 200 for test. "
+        "Left out: 300 longer than 16 tokens; 200 with a word outside the vocabulary of 3,000; "
+        "100 nearly the same as another."
+    )
+    for text in read(finished):
+        assert words in text
+        assert "1,797 of 1,797 images are used" in text
+
+
+def test_what_a_text_vae_keeps_is_said_in_words(finished: Path) -> None:
+    page, short = read(finished)
+    assert re.search(r"The latent code of docstrings-vae keeps [a-z ,]+ of the content", page)
+    assert re.search(r"\*\*docstrings-vae\*\* keeps: [a-z ,]+ of the content", short)
+
+
+def test_images_on_the_page_are_pixel_for_pixel_and_fit_a_phone(finished: Path) -> None:
+    page, _ = read(finished)
+    for source in re.findall(r'src="data:image/png;base64,([^"]+)"', page):
+        picture = Image.open(io.BytesIO(base64.b64decode(source)))
+        assert picture.width <= 288
+        columns = (picture.width - 4) // 68
+        assert picture.width == columns * 68 + 4, "whole columns of 8×8 pixels of 8×8 each"
 
 
 def test_a_failed_health_check_is_told_in_every_place(line: Path) -> None:
@@ -172,6 +210,7 @@ def test_neither_page_tells_where_or_when_it_was_made(finished: Path) -> None:
         ("reports/samples/docstrings-gan/real.txt", "evaluate@docstrings-gan"),
         ("reports/samples/digits-gan/samples.png", "evaluate@digits-gan"),
         ("data/validated/digits/result.json", "validate@digits"),
+        ("data/prepared/docstrings/meta.json", "prepare@docstrings"),
     ],
 )
 def test_a_missing_file_is_named_with_the_stage_that_writes_it(

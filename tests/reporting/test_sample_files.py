@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from genline.reporting.samples import CELL, read_texts, write_image_grid, write_texts
+from genline.reporting.samples import (
+    CELL,
+    cut_grid,
+    near_square,
+    read_texts,
+    write_image_grid,
+    write_texts,
+)
 
 
 def ramp(count: int, channels: int = 1, size: int = 8, levels: int = 17) -> np.ndarray:
@@ -21,7 +29,7 @@ def test_each_pixel_becomes_equal_ones_and_levels_map_to_a_fixed_range(tmp_path:
     write_image_grid(tmp_path / "grid.png", images, levels=17, columns=2, scale=6)
     grid = np.asarray(Image.open(tmp_path / "grid.png"))
     gap = (grid.shape[0] - 2 * 48) // 3
-    assert 1 <= gap <= 2
+    assert 2 <= gap <= 4
     assert grid.shape == (2 * 48 + 3 * gap, 2 * 48 + 3 * gap)
     third = grid[48 + 2 * gap : 2 * 48 + 2 * gap, gap : gap + 48]
     expected = np.rint(images[2, 0].astype(float) * 255 / 16).repeat(6, 0).repeat(6, 1)
@@ -30,12 +38,48 @@ def test_each_pixel_becomes_equal_ones_and_levels_map_to_a_fixed_range(tmp_path:
 
 def test_a_dark_image_is_not_stretched_to_white(tmp_path: Path) -> None:
     write_image_grid(tmp_path / "grid.png", np.ones((1, 1, 8, 8), np.uint8), levels=17)
-    assert np.asarray(Image.open(tmp_path / "grid.png")).max() < 80
+    assert np.asarray(Image.open(tmp_path / "grid.png"))[4:-4, 4:-4].max() == 16
 
 
 def test_small_images_are_scaled_until_their_pixels_are_seen(tmp_path: Path) -> None:
     write_image_grid(tmp_path / "grid.png", ramp(1), levels=17)
     assert Image.open(tmp_path / "grid.png").width >= CELL
+
+
+@pytest.mark.parametrize(
+    ("count", "columns"),
+    [(1, 1), (2, 2), (3, 3), (10, 5), (12, 4), (13, 4), (16, 4), (64, 8), (100, 10)],
+)
+def test_a_grid_is_near_square_and_full_where_it_can_be(count: int, columns: int) -> None:
+    assert near_square(count) == columns
+
+
+@given(st.integers(1, 10_000))
+def test_a_near_square_grid_is_never_long(count: int) -> None:
+    columns = near_square(count)
+    rows = -(-count // columns)
+    assert rows <= columns <= 3 * rows
+
+
+@pytest.mark.parametrize("size", [8, 28, 64])
+def test_a_cut_grid_is_the_upper_left_pixel_for_pixel(tmp_path: Path, size: int) -> None:
+    write_image_grid(tmp_path / "whole.png", ramp(100, size=size), levels=17)
+    whole = np.asarray(Image.open(tmp_path / "whole.png"))
+    cut = np.asarray(Image.open(io.BytesIO(cut_grid(tmp_path / "whole.png", size, size, 288, 6))))
+    np.testing.assert_array_equal(cut, whole[: cut.shape[0], : cut.shape[1]])
+    assert CELL <= cut.shape[1] <= 288
+    columns = cut.shape[1] // (whole.shape[1] // 10)
+    few = np.concatenate([ramp(100, size=size)[10 * row :][:columns] for row in range(6)])
+    write_image_grid(tmp_path / "few.png", few, levels=17, columns=columns)
+    np.testing.assert_array_equal(cut, np.asarray(Image.open(tmp_path / "few.png")))
+
+
+def test_a_cut_of_a_small_grid_or_a_large_image_is_what_there_is(tmp_path: Path) -> None:
+    write_image_grid(tmp_path / "one.png", ramp(1), levels=17)
+    assert cut_grid(tmp_path / "one.png", 8, 8, 288, 6)
+    write_image_grid(tmp_path / "large.png", ramp(2, size=400), levels=17)
+    cut = Image.open(io.BytesIO(cut_grid(tmp_path / "large.png", 400, 400, 288, 6)))
+    assert 400 <= cut.width < 410
 
 
 def test_colour_channels_stay_apart(tmp_path: Path) -> None:

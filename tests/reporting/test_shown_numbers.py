@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genline.reporting.validation.numbers import (
+from genline.reporting.numbers import (
     format_exact,
     format_interval,
     format_number,

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import base64
+import io
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from finished_line import expectation, validation
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from genline.data.sources.items import ImageItem, TextItem
 from genline.reporting.validation.histogram import HEIGHT, WIDTH, bars
+from genline.reporting.validation.items import Shown, collect, typical
 from genline.reporting.validation.page import render, write_page
-from genline.reporting.validation.wording import sentence
+from genline.reporting.validation.wording import COLUMNS, sentence
 
 HOSTILE = '<script>alert("x")</script>"\'&\u202egnp.exe\u2066' + "W" * 500
 
@@ -58,7 +64,7 @@ def test_a_passed_validation_says_so_first() -> None:
     page = render(validation("digits"))
     assert page.index("Passed") < page.index("What was expected")
     assert "5 of 5 met" in page
-    assert "Offending items" not in page
+    assert "Items that break" not in page
 
 
 def test_a_failed_validation_names_the_expectation_the_counts_and_the_items() -> None:
@@ -76,6 +82,83 @@ def test_a_warning_alone_does_not_read_as_failure() -> None:
     assert "Passed" in page
     assert "These are warnings" in page
     assert "found 812." in page
+
+
+def test_what_an_unmet_expectation_does_is_said_in_words() -> None:
+    result = validation("digits")
+    result["expectations"][0]["severity"] = "warn"
+    page = render(result)
+    assert page.count(">stops the line</td>") == 4
+    assert page.count(">warns only</td>") == 1
+    assert not re.search(r">\s*(fail|warn)\s*<", page)
+
+
+def test_every_column_of_the_item_tables_is_told_in_words() -> None:
+    from genline.data.validation.tables import IDENTITIES, IMAGE_COLUMNS, TEXT_COLUMNS
+
+    assert set(COLUMNS) == (set(IMAGE_COLUMNS) | set(TEXT_COLUMNS)) - set(IDENTITIES)
+    result = validation("digits")
+    result["columns"][0]["name"] = "entropy"
+    assert "in bits: 0 for a blank one" in render(result)
+
+
+def test_items_are_shown_typical_ones_and_those_that_break_an_expectation() -> None:
+    result = failed_result()
+    result["expectations"][3]["offending"] = [{"item": "row 7", "value": 99}]
+    items = {
+        "row 7": Shown("row 7", "3", "data:image/png;base64,AAAA", ""),
+        "row 1": Shown("row 1", "8", "data:image/png;base64,BBBB", ""),
+    }
+    page = render(result, items, ["row 1"])
+    examples = page.index("What the items look like")
+    assert page.count("base64,AAAA") == page.count("base64,BBBB") == 1
+    assert page.index("base64,AAAA") < examples < page.index("base64,BBBB")
+    assert 'alt="row 1, label 8"' in page
+
+
+def test_a_hostile_text_is_shown_as_text() -> None:
+    items = {"line 1": Shown("line 1", HOSTILE, "", HOSTILE)}
+    page = render(validation("docstrings"), items, ["line 1"])
+    assert "<script" not in page and "\u202e" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_and_the_report_lead_to_each_other(finished: Path) -> None:
+    folder = finished / "reports/validation/digits"
+    [link] = re.findall(r'href="([^"#]*html)"', (folder / "index.html").read_text())
+    assert (folder / link).resolve() == (finished / "reports/index.html").resolve()
+
+
+@given(st.lists(st.sampled_from("abcdefghijklmnop"), max_size=200), st.integers(1, 30))
+def test_typical_items_are_few_and_of_as_many_labels_as_fit(labels: list[str], count: int) -> None:
+    chosen = typical(labels, count)
+    assert len(chosen) == len(set(chosen))
+    assert len(chosen) <= count + len(set(labels))
+    assert len({labels[i] for i in chosen}) == min(count, len(set(labels)))
+
+
+def test_typical_items_lie_at_even_distances() -> None:
+    assert typical([None] * 100, 4) == [12, 37, 62, 87]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((1, 8, 8), (56, 56)), ((3, 4, 2), (28, 56)), ((1, 300, 150), (56, 112))]
+)
+def test_an_image_is_shown_small_whatever_its_size_and_range(
+    shape: tuple[int, ...], size: tuple[int, int]
+) -> None:
+    pixels = np.arange(np.prod(shape)).reshape(shape) - 3
+    shown = collect(iter([ImageItem("a", pixels, None)]), ["a"], 17)["a"]
+    picture = Image.open(io.BytesIO(base64.b64decode(shown.picture.partition(",")[2])))
+    assert picture.size == size
+    assert (shown.label, shown.text) == ("", "")
+
+
+def test_only_the_items_asked_for_are_collected() -> None:
+    items = [TextItem(f"line {i}", f"text {i}", "x") for i in range(5)]
+    assert collect(iter(items), ["line 3", "absent"], 0) == {
+        "line 3": Shown("line 3", "x", "", "text 3")
+    }
 
 
 def test_hostile_values_stay_text() -> None:
@@ -98,7 +181,7 @@ def calm(value: object) -> object:
 
 def test_the_page_asks_for_nothing() -> None:
     page = render(validation("docstrings"))
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert set(re.findall(r'(?:src|href)="(?!data:|#)([^"]*)', page)) == {"../../index.html"}
     assert "@import" not in page
     assert "<script" not in page
     assert "url(" not in page
@@ -172,7 +255,8 @@ def test_validation_pages_need_no_other_part_of_reporting() -> None:
     code = (
         "import sys, genline.reporting.validation.page as p; p.environment();"
         "print([m for m in sys.modules if m.startswith('genline.reporting.')"
-        " and not m.startswith('genline.reporting.validation')]);"
+        " and not m.startswith('genline.reporting.validation')"
+        " and m != 'genline.reporting.numbers']);"
         "print([m for m in ('torch', 'matplotlib', 'pandas', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from genline.reporting.verdict import Estimate, beats_curve, best, difference, judge
+from genline.evaluation.items import Items
+from genline.reporting.verdict import best, judge
 
 
 def figure(value: float, half: float, better: str = "lower", **more: Any) -> dict[str, Any]:
     return {
         "title": "FID",
         "value": value,
+        "standard_error": half / 1.959963984540054,
         "low": value - half,
         "high": value + half,
         "floor": 0.2,
@@ -30,44 +29,13 @@ def record(experiment: str, metric: dict[str, Any] | None, **failed: str) -> dic
     return {"experiment": experiment, "metrics": metrics, "health": health}
 
 
-def test_the_difference_has_the_interval_of_two_independent_normals() -> None:
-    # 95 % half-widths 0.3 and 0.4 make 0.5 together.
-    found = difference(Estimate(2.0, 1.7, 2.3), Estimate(1.2, 0.8, 1.6))
-    assert found.value == pytest.approx(0.8)
-    assert (found.low, found.high) == pytest.approx((0.3, 1.3))
-    assert found.beyond_noise
-
-
-def test_the_difference_s_interval_covers_the_truth_as_often_as_it_says() -> None:
-    random = np.random.default_rng(0)
-    z = 1.959963984540054
-    first, second = random.normal(1.0, 0.3, 4000), random.normal(1.5, 0.4, 4000)
-    inside = 0
-    for a, b in zip(first, second, strict=True):
-        half = (0.3 * z, 0.4 * z)
-        d = difference(Estimate(a, a - half[0], a + half[0]), Estimate(b, b - half[1], b + half[1]))
-        inside += d.low <= -0.5 <= d.high
-    assert inside / 4000 == pytest.approx(0.95, abs=0.012)
-
-
-@given(st.floats(-10, 10), st.floats(-10, 10), st.floats(0, 5), st.floats(0, 5))
-def test_swapping_the_two_turns_the_difference_round(
-    a: float, b: float, half_a: float, half_b: float
-) -> None:
-    first, second = Estimate(a, a - half_a, a + half_a), Estimate(b, b - half_b, b + half_b)
-    there, back = difference(first, second), difference(second, first)
-    assert there.value == -back.value
-    assert there.low == pytest.approx(-back.high)
-    assert there.beyond_noise == back.beyond_noise
-
-
 def test_a_winner_is_called_beyond_noise() -> None:
     verdict = judge(
         "d", "image", [record("a", figure(0.74, 0.03)), record("b", figure(0.66, 0.03))]
     )
     assert verdict.decided
     assert verdict.headline == "b wins"
-    assert "0.660 against 0.740 for a: a difference of 0.080 (95 % interval 0.038 to 0.122)" in (
+    assert "0.660 against 0.740 for a: a difference of 0.080 (95 % interval 0.038 to 0.122, " in (
         verdict.sentence
     )
     assert "3.3 times" in verdict.distance_to_floor
@@ -110,23 +78,39 @@ def test_there_is_no_winner_among_the_unfit() -> None:
     assert verdict.distance_to_floor == ""
 
 
+def test_the_verdict_rests_on_the_error_on_record_and_not_on_the_interval_shown() -> None:
+    cut = figure(0.66, 0.03) | {"low": 0.66, "standard_error": 0.05}
+    assert not judge("d", "image", [record("a", figure(0.74, 0.03)), record("b", cut)]).decided
+
+
+def test_what_two_models_share_of_the_test_items_noise_cancels() -> None:
+    left = [0.01 * (-1) ** i for i in range(24)]  # jackknife error 0.048
+    first, second = (
+        figure(value, 0.1, left_out=[value + d for d in left]) for value in (0.7, 0.66)
+    )
+    verdict = judge("d", "image", [record("a", first), record("b", second)])
+    assert verdict.difference is not None
+    assert verdict.difference.method == "test items shared"
+    # The samples' part alone, of both: √2 · √(0.0510² − 0.0480²).
+    assert verdict.difference.standard_error == pytest.approx(0.0246, abs=2e-4)
+    assert "test items shared" in verdict.sentence
+
+
 def test_the_best_is_better_than_each_other_beyond_noise() -> None:
     clear, near, far = figure(1.0, 0.1), figure(1.1, 0.1), figure(3.0, 0.1)
-    assert best([far, clear, None]) == 1
-    assert best([far, clear, near]) is None
-    assert best([clear]) is None
-    assert best([figure(1, 0.1, "none"), figure(3, 0.1, "none")]) is None
+    assert best("fid", [far, clear, None], [None] * 3) == 1
+    assert best("fid", [far, clear, near], [None] * 3) is None
+    assert best("fid", [clear], [None]) is None
+    nobody = [figure(1, 0.1, "none"), figure(3, 0.1, "none")]
+    assert best("fid", nobody, [None] * 2) is None
 
 
-def test_a_point_beats_a_curve_only_below_it_by_its_interval() -> None:
-    curve = [(60.0, 120.0), (20.0, 160.0), (40.0, 130.0)]
-    assert beats_curve((30.0, Estimate(140, 138, 142)), curve) is True  # the curve is at 145
-    assert beats_curve((30.0, Estimate(144, 142, 146)), curve) is False
-    assert beats_curve((30.0, Estimate(150, 149, 151)), curve) is False
-    assert beats_curve((10.0, Estimate(100, 99, 101)), curve) is None
-    assert beats_curve((70.0, Estimate(100, 99, 101)), curve) is None
-
-
-def test_an_estimate_without_width_has_no_error() -> None:
-    assert Estimate(1, 1, 1).standard_error == 0
-    assert math.isclose(Estimate(0, -1.959963984540054, 1.959963984540054).standard_error, 1)
+def test_a_likelihood_is_best_by_its_items_and_by_nothing_else() -> None:
+    hard = np.random.default_rng(0).gamma(2.0, 10.0, 1000)
+    items = [Items("tokens", np.full(1000, 5), {"nll": hard + extra}) for extra in (0.05, 0.0)]
+    found = [
+        figure(i.statistic("perplexity")(np.arange(1000)), 5.0)  # type: ignore[misc]
+        for i in items
+    ]
+    assert best("perplexity", found, items) == 1
+    assert best("perplexity", found, [items[0], None]) is None

@@ -13,6 +13,7 @@ def write(experiment, value, decision="champion", passed=True):
     metric = {
         "title": "FID",
         "value": value,
+        "standard_error": 0.1 / 1.96,
         "low": value - 0.1,
         "high": value + 0.1,
         "floor": 0.512,
@@ -26,13 +27,20 @@ def write(experiment, value, decision="champion", passed=True):
     }
     write_json(f"reports/evaluation/{experiment}.json", record)
     write_json(
-        f"reports/promotion/{experiment}.json", {"experiment": experiment, "decision": decision}
+        f"reports/promotion/{experiment}.json",
+        {
+            "experiment": experiment,
+            "decision": decision,
+            "digests": {"model": f"{experiment} weights"},
+        },
     )
 
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
     write_text(
         "params.yaml",
         "datasets:\n  digits: {kind: image}\n"
@@ -40,12 +48,23 @@ def project(tmp_path, monkeypatch):
     )
 
 
+@pytest.fixture
+def registry(monkeypatch):
+    """A registry that holds what the records say of it; to be changed."""
+    holds = {(e, a): f"{e} weights" for e in ("vae", "gan") for a in ("champion", "challenger")}
+    monkeypatch.setattr(
+        "genline.stages.summary.held",
+        lambda wanted: {k: v for k, v in holds.items() if k in wanted},
+    )
+    return holds
+
+
 def said(capsys):
     run()
     return capsys.readouterr().out.strip().splitlines()
 
 
-def test_it_says_where_the_report_is_what_was_found_and_how_to_go_on(capsys):
+def test_it_says_where_the_report_is_what_was_found_and_how_to_go_on(capsys, registry):
     write("vae", 2.0)
     write("gan", 1.0, "challenger")
     report, found, registry, ui = said(capsys)
@@ -69,6 +88,40 @@ def test_an_unhealthy_model_cannot_win(capsys):
     write("gan", 1.0, "challenger", passed=False)
     assert "vae stands alone" in said(capsys)[1]
     assert "failed mode_drop" in said(capsys)[1]
+
+
+@pytest.mark.parametrize("change", ["no alias", "another model"])
+def test_a_registry_without_the_model_is_told_with_the_command_that_mends_it(
+    capsys, registry, change
+):
+    write("vae", 1.0)
+    write("gan", 1.05, "challenger")
+    if change == "no alias":
+        del registry["vae", "champion"]
+    else:
+        registry["vae", "champion"] = "other weights"
+    assert said(capsys)[2] == (
+        "  registry: does not hold vae as the records say; register again: "
+        "rm -r reports/registered && make repro"
+    )
+
+
+def test_a_deleted_database_is_told_and_not_made_anew(capsys):
+    write("vae", 1.0)
+    write("gan", 1.05)
+    assert "does not hold vae, gan as the records say" in said(capsys)[2]
+    assert not Path("mlflow.db").exists()
+
+
+@pytest.mark.parametrize("away", ["server", "database"])
+def test_an_mlflow_that_is_away_is_told_and_is_no_failure(capsys, monkeypatch, away):
+    write("vae", 1.0)
+    write("gan", 1.05)
+    if away == "server":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    else:
+        Path("mlflow.db").write_text("not a database")
+    assert said(capsys)[2].startswith("  registry: not looked at: MLflow")
 
 
 def test_before_the_first_run_it_names_the_missing_file():

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from genline.core.files import write_json, write_text
+from genline.evaluation.items import Items
 
 Evaluate = Callable[..., dict[str, Any]]
 
@@ -92,6 +94,7 @@ _EVALUATION: dict[str, Any] = {
         "fid": {
             "title": "FID",
             "value": 2.0,
+            "standard_error": 0.051,
             "low": 1.9,
             "high": 2.1,
             "count": 540,
@@ -100,10 +103,14 @@ _EVALUATION: dict[str, Any] = {
             "better": "lower",
             "interval": "bootstrap over samples",
             "about": "Distance between features of samples and of real images.",
+            "floor_low": 0.4,
+            "floor_high": 0.6,
+            "left_out": [],
         },
         "kl": {
             "title": "KL | a <digit>",
             "value": 16.9,
+            "standard_error": 0.2,
             "low": 16.5,
             "high": 17.3,
             "count": 540,
@@ -112,6 +119,9 @@ _EVALUATION: dict[str, Any] = {
             "better": "none",
             "interval": "bootstrap over items",
             "about": "Information that the latent carries.",
+            "floor_low": None,
+            "floor_high": None,
+            "left_out": [],
         },
     },
     "health": {
@@ -131,6 +141,7 @@ def evaluation() -> Evaluate:
     ) -> dict[str, Any]:
         record = copy.deepcopy(_EVALUATION)
         record["metrics"]["fid"] |= dict(zip(("value", "low", "high"), fid, strict=True))
+        record["metrics"]["fid"]["standard_error"] = (fid[2] - fid[1]) / 3.92
         record["digests"] |= digests
         if failed:
             record["health"][failed] = {"passed": False, "reason": "a figure too low"}
@@ -141,14 +152,25 @@ def evaluation() -> Evaluate:
 
 @pytest.fixture
 def register_stage(project: Path, evaluation: Evaluate) -> Callable[..., dict[str, Any]]:
-    """Writes a model and its record as the stages do, and runs ``genline register``."""
+    """Writes a model and its record as the stages do, and runs ``genline register``.
 
-    def register(seed: int = 0, **record: Any) -> dict[str, Any]:
+    ``nats``: what the model needs for every image beside what makes that image hard.
+    """
+
+    def register(seed: int = 0, nats: float | None = None, **record: Any) -> dict[str, Any]:
         from genline.core.files import read_json
         from genline.stages.register import run
 
         digest = save_tiny_model(project / "models/tiny-vae", seed)
-        write_json("reports/evaluation/tiny-vae.json", evaluation(model=digest, **record))
+        made = evaluation(model=digest, **record)
+        columns = {}
+        if nats is not None:
+            columns["nll"] = nats + np.random.default_rng(0).gamma(2.0, 20.0, 500)
+            value = float(columns["nll"].mean())
+            made["metrics"]["nll"] = made["metrics"]["fid"] | {"title": "NLL", "value": value}
+        items = Items("dimensions", np.full(500, 64), columns)
+        write_text("reports/items/tiny-vae.csv", items.to_csv())
+        write_json("reports/evaluation/tiny-vae.json", made)
         run("tiny-vae")
         promotion: dict[str, Any] = read_json("reports/promotion/tiny-vae.json")
         return promotion

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genline.core.errors import ParamsError
+from genline.evaluation.items import Items
 from genline.tracking.config import Register
 from genline.tracking.gate import Record, decide
 
@@ -25,7 +26,13 @@ def record(
     failed=None,
     name="fid",
 ):
-    metric = {"value": value, "low": value - half, "high": value + half, "better": better}
+    metric = {
+        "value": value,
+        "standard_error": half / 1.959963984540054,
+        "low": value - half,
+        "high": value + half,
+        "better": better,
+    }
     health = {"divergence": {"passed": True, "reason": "all figures are finite"}}
     if failed:
         health[failed] = {"passed": False, "reason": "why it failed"}
@@ -51,13 +58,15 @@ def test_the_interval_of_the_difference_decides():
     rejected = decide(record(value=5.1, half=4.0), champion, FID)
     assert rejected.outcome == "challenger"
     assert rejected.reason.startswith("better, but not beyond the noise")
-    assert "noise ±5" in rejected.reason
+    assert "an improvement of 4.9 (95 % interval -0.1 to 9.9, the two taken as" in rejected.reason
 
 
 def test_the_margin_comes_on_top_of_the_noise():
     champion = record(value=10.0, half=3.0, model="b")
     asked = Register(metric="fid", margin=1.0)
-    assert decide(record(value=4.1, half=4.0), champion, asked).outcome == "challenger"
+    rejected = decide(record(value=4.1, half=4.0), champion, asked)
+    assert rejected.outcome == "challenger"
+    assert rejected.reason.startswith("better, but not by the margin")
     assert decide(record(value=3.9, half=4.0), champion, asked).outcome == "champion"
 
 
@@ -148,3 +157,46 @@ def test_of_equally_good_models_few_are_promoted():
         champion = record(means[1], halves_[1], model="b")
         promoted += decide(candidate, champion, FID).outcome == "champion"
     assert 0.018 < promoted / 4000 < 0.034
+
+
+def test_the_error_on_record_decides_and_not_the_interval_as_it_is_shown():
+    # An interval cut at zero is half as wide, and says nothing of the error.
+    champion = record(value=10.0, half=1.0, model="b")
+    champion.metrics["fid"]["high"] = 10.0
+    assert decide(record(value=9.0, half=1.0), champion, FID).outcome == "challenger"
+
+
+PERPLEXITY = Register(metric="perplexity")
+HARDNESS = np.random.default_rng(0).gamma(2.0, 10.0, 1000)
+
+
+def scored(extra, model, with_items=True):
+    """A model that needs ``extra`` nats more than another for every text."""
+    items = Items("tokens", np.full(1000, 5), {"nll": HARDNESS + extra})
+    value = items.statistic("perplexity")(np.arange(1000))
+    of = record(value=value, half=5.0, model=model, name="perplexity")
+    return Record(of.digests, of.metrics, of.health, items if with_items else None)
+
+
+def test_a_likelihood_is_compared_item_by_item():
+    # The two intervals, ±5 around nearly the same perplexity, overlap almost wholly.
+    decision = decide(scored(-0.05, "a"), scored(0.0, "b"), PERPLEXITY)
+    assert decision.outcome == "champion"
+    assert "paired over 1,000 test items" in decision.reason
+    assert decide(scored(0.0, "a"), scored(0.0, "b"), PERPLEXITY).outcome == "challenger"
+
+
+@pytest.mark.parametrize("candidate_has_them", [True, False])
+def test_a_likelihood_without_items_on_one_side_is_not_compared(candidate_has_them):
+    candidate = scored(-5.0, "a", candidate_has_them)
+    decision = decide(candidate, scored(0.0, "b", not candidate_has_them), PERPLEXITY)
+    assert decision.outcome == "challenger"
+    assert decision.reason.startswith("not comparable: one side has no perplexity item by item")
+    assert "\n" not in decision.reason
+    assert not decision.compared
+
+
+def test_a_champion_recorded_without_a_standard_error_is_not_compared():
+    champion = record(value=9.0, model="b")
+    del champion.metrics["fid"]["standard_error"]
+    assert decide(record(), champion, FID).reason.startswith("not comparable")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genline.core.errors import ModelError, ParamsError, TrackingError
+from genline.core.errors import DataError, ModelError, ParamsError, TrackingError
 from genline.core.files import write_text
 from genline.tracking.store import connect, resolve
 
@@ -166,8 +166,8 @@ def test_the_champion_gives_samples_in_a_fresh_process_elsewhere(register_stage,
 
     from PIL import Image
 
+    from genline.models.sampling import draw_images
     from genline.models.store import load_model
-    from genline.tracking.sampling import draw_images
 
     picture = Image.open(io.BytesIO(base64.b64decode(given["image"]["1"])))
     drawn = draw_images(load_model("models/tiny-vae"), 2, 5, "prior")[1, 0]
@@ -244,3 +244,45 @@ def test_an_absent_server_stops_register_in_one_line(register_stage, project, mo
     assert "unset MLFLOW_TRACKING_URI" in message
     assert "dvc repro" in message
     assert Path("reports/promotion/tiny-vae.json").read_bytes() == before
+
+
+BY_LIKELIHOOD = "experiments:\n  tiny-vae:\n    register: {metric: nll}\n"
+
+
+def test_a_candidate_is_paired_with_the_items_that_the_champion_was_registered_with(
+    register_stage, project
+):
+    write_text(project / "params.yaml", BY_LIKELIHOOD)
+    register_stage(nats=1.0)
+    # Half a nat in forty, where images differ by tens: no unpaired test would see it.
+    promotion = register_stage(seed=1, nats=0.5)
+    assert promotion["decision"] == "champion"
+    assert "paired over 500 test items" in promotion["reason"]
+    assert register_stage(seed=2, nats=0.6)["decision"] == "challenger"
+
+
+def test_a_champion_scored_again_is_paired_by_its_new_items(register_stage, project):
+    write_text(project / "params.yaml", BY_LIKELIHOOD)
+    register_stage(nats=1.0)
+    assert register_stage(nats=0.0)["reason"].startswith("already champion")
+    assert register_stage(seed=1, nats=0.5)["decision"] == "challenger"
+
+
+def test_a_champion_whose_items_are_gone_is_not_compared(register_stage, project):
+    write_text(project / "params.yaml", BY_LIKELIHOOD)
+    register_stage(nats=1.0)
+    [kept] = (project / "mlartifacts").rglob("items/*.csv")
+    kept.unlink()
+    promotion = register_stage(seed=1, nats=0.5)
+    assert promotion["decision"] == "challenger"
+    assert promotion["reason"].startswith("not comparable: one side has no nll item by item")
+
+
+def test_missing_items_stop_register_before_anything_is_registered(register_stage, project):
+    from genline.stages.register import run
+
+    register_stage()
+    (project / "reports/items/tiny-vae.csv").unlink()
+    with pytest.raises(DataError, match=r"tiny-vae\.csv: cannot be read .*run `dvc repro`"):
+        run("tiny-vae")
+    assert len(versions()) == 1

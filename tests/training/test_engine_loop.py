@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ class Regression(Recipe):
 class Validated(Regression):
     """Its validation figures are given; the best is neither the first nor the last."""
 
-    objective = "valid_loss"
+    selects_by = "valid_loss"
     validate_every = 10
     figures: tuple[float, ...] = (5.0, 3.0, 4.0, 2.0, 2.5, 9.0)
 
@@ -65,6 +66,28 @@ class Validated(Regression):
     def validate(self, step: int) -> dict[str, float]:
         self.seen[step] = self.result()["weight"].clone()
         return {"valid_loss": self.figures[step // 10 - 1]}
+
+
+class Phases(Regression):
+    """The weight alone is sought in steps 21 to 40, the bias alone after them, nothing before."""
+
+    selects_by = "valid_loss"
+    validate_every = 10
+    phase_ends = frozenset({37})
+    figures: ClassVar[dict[int, float]] = {10: 0.0, 20: 1.0, 30: 3.0, 37: 2.0, 40: 5.0}
+
+    def __init__(self, **arguments: object) -> None:
+        super().__init__(**arguments)  # type: ignore[arg-type]
+        self.seen: dict[int, dict[str, Tensor]] = {}
+
+    def selects(self, step: int) -> str | None:
+        if step <= 20:
+            return None
+        return "weight" if step <= 37 else "bias"
+
+    def validate(self, step: int) -> dict[str, float]:
+        self.seen[step] = {k: v.clone() for k, v in self.result().items()}
+        return {"valid_loss": self.figures.get(step, 6.0 + step)}
 
 
 class KilledError(Exception):
@@ -86,8 +109,8 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("kind", [Regression, Validated])
-@pytest.mark.parametrize("killed_at", [1, 17, 59])
+@pytest.mark.parametrize("kind", [Regression, Validated, Phases])
+@pytest.mark.parametrize("killed_at", [1, 17, 38, 59])
 def test_a_killed_training_resumes_to_the_same_bits(
     kind: type[Regression], killed_at: int, tmp_path: Path
 ) -> None:
@@ -109,7 +132,31 @@ def test_the_best_validated_state_is_kept(tmp_path: Path) -> None:
     assert sorted(recipe.seen) == [10, 20, 30, 40, 50, 60]
 
 
-def test_without_an_objective_the_last_state_is_kept(tmp_path: Path) -> None:
+def test_each_phase_keeps_the_best_state_of_what_it_trains(tmp_path: Path) -> None:
+    recipe = Phases()
+    trained = train("phases", recipe, Checkpoints(tmp_path, "phases", "d"))
+    assert sorted(recipe.seen) == [10, 20, 30, 37, 40, 50, 60]
+    assert torch.equal(trained.weights["weight"], recipe.seen[37]["weight"])
+    assert torch.equal(trained.weights["bias"], recipe.seen[40]["bias"])
+
+
+def test_training_goes_on_from_its_last_state_and_not_from_the_best(tmp_path: Path) -> None:
+    plain, selecting = Regression(), Validated()
+    train("plain", plain, Checkpoints(tmp_path, "plain", "d"))
+    train("selecting", selecting, Checkpoints(tmp_path, "selecting", "d"))
+    assert torch.equal(plain.layer.weight, selecting.layer.weight)
+
+
+def test_the_last_state_is_kept_where_it_is_the_best(tmp_path: Path) -> None:
+    class Improving(Validated):
+        figures = (5.0, 4.0, 3.0, 2.0, 1.5, 1.0)
+
+    recipe = Improving()
+    trained = train("improving", recipe, Checkpoints(tmp_path, "improving", "d"))
+    assert torch.equal(trained.weights["weight"], recipe.average.module.weight)
+
+
+def test_without_a_figure_to_select_by_the_last_state_is_kept(tmp_path: Path) -> None:
     recipe = Regression()
     trained = train("last", recipe, Checkpoints(tmp_path, "last", "d"))
     assert torch.equal(trained.weights["weight"], recipe.average.module.weight)

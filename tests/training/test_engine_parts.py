@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,15 @@ def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ParamsError, match=r"runtime\.device is 'cuda' but torch finds no CUDA"):
         resolve_device(Runtime(device="cuda", threads=1, precision="32-true"))
     assert resolve_device(Runtime(device="auto", threads=1, precision="32-true")) == "cpu"
+
+
+def test_fabric_comes_without_what_it_only_asks_the_version_of() -> None:
+    """In a process of its own, since tests import torchmetrics; afterwards it can be had."""
+    code = """
+import importlib.util, sys
+from genline.training.engine.devices import Runtime, make_fabric
+make_fabric(Runtime(device="cpu", threads=1, precision="32-true"))
+assert not {"torchmetrics", "matplotlib", "scipy"} & set(sys.modules), "imported"
+assert importlib.util.find_spec("torchmetrics") is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

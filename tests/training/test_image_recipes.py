@@ -171,6 +171,20 @@ def test_a_short_gan_training_comes_nearer_to_the_data(
     assert columns <= set().union(*rows)
 
 
+def test_a_gan_keeps_the_state_nearest_to_the_validation_images(
+    digits: PreparedImages, tmp_path: Path
+) -> None:
+    # The rate is so high that the game comes apart after a good start.
+    recipe = gan(digits, steps=300, validate_every=30, ema=0.9, learning_rate=0.02, decay=0.0)
+    trained = train("gan", recipe, Checkpoints(tmp_path, "g", "d"))
+    distances = [r["valid_distance"] for r in trained.history.rows if "valid_distance" in r]
+    assert min(distances) < distances[-1]
+    judge = gan(digits)
+    assert isinstance(judge, ImageGANRecipe)
+    judge.average.module.load_state_dict(trained.weights)
+    assert judge.validate(0)["valid_distance"] == pytest.approx(min(distances), abs=1e-6)
+
+
 @pytest.mark.parametrize("make", [vae, gan], ids=["vae", "gan"])
 def test_a_resumed_training_ends_bit_identical(make, digits: PreparedImages) -> None:  # type: ignore[no-untyped-def]
     whole, first, second = make(digits), make(digits), make(digits)

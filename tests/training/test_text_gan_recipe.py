@@ -36,6 +36,8 @@ TRAIN = Train(
     clip=5.0,
     ema=0.9,
     validate_every=5,
+    validate_texts=20,
+    validate_samples=1000,
 )
 
 
@@ -108,6 +110,58 @@ def test_without_the_adversarial_gradient_the_generator_is_its_control(
         if name.startswith("generator."):
             twin = kept[name.replace("generator.", "control.")]
             torch.testing.assert_close(value, twin, rtol=0, atol=1e-6)
+
+
+def test_the_adversarial_weight_counts_though_its_gradient_is_clipped(
+    corpus: PreparedTexts,
+) -> None:
+    """Far above the limit, each gradient is of the limit's norm before it is weighted."""
+    gradients = {}
+    for weight in (0.0, 1.0, 3.0):
+        made = recipe(corpus, clip=1e-3, adversarial_weight=weight)
+        for step in range(7):  # the last is the first of the adversarial phase
+            made.step(step)
+        found = [p.grad for p in made.gan.generator.parameters() if p.grad is not None]
+        gradients[weight] = torch.cat([g.flatten() for g in found])
+    likelihood = gradients[0.0]
+    once, thrice = gradients[1.0] - likelihood, gradients[3.0] - likelihood
+    assert likelihood.norm().item() == pytest.approx(1e-3, rel=1e-3)
+    assert once.norm().item() == pytest.approx(1e-3, rel=1e-3)
+    torch.testing.assert_close(thrice, 3 * once, rtol=1e-3, atol=1e-7)
+
+
+def test_generator_and_control_are_selected_by_one_rule(
+    corpus: PreparedTexts, tmp_path: Path
+) -> None:
+    """Each is the averaged state, of those validated in its phase, nearest to the texts."""
+    made = recipe(corpus, validate_every=2)
+    states: dict[int, dict[str, torch.Tensor]] = {}
+    measure = made.validate
+
+    def remembering(step: int) -> dict[str, float]:
+        states[step] = {k: v.clone() for k, v in made.result().items()}
+        return measure(step)
+
+    made.validate = remembering  # type: ignore[method-assign]
+    trained = train("test", made, Checkpoints(tmp_path, "gan", "d" * 64))
+    distances = {
+        int(row["step"]): row["valid_distance"]
+        for row in trained.history.rows
+        if "valid_distance" in row
+    }
+    assert set(distances) == {8, 10, 11, 12, 14, 16}
+    for name, steps in (("generator", (8, 10, 11)), ("control", (12, 14, 16))):
+        best = min(steps, key=lambda step: distances[step])
+        for key, value in states[best].items():
+            if key.startswith(f"{name}."):
+                assert torch.equal(trained.weights[key], value), key
+
+
+def test_the_loss_is_the_likelihood_in_every_phase(corpus: PreparedTexts, tmp_path: Path) -> None:
+    made = recipe(corpus, adversarial_weight=100.0)
+    rows = train("test", made, Checkpoints(tmp_path, "gan", "d" * 64)).history.rows
+    own = ("pretrain_loss", "likelihood_loss", "control_loss")
+    assert all(row["loss"] in [row.get(name) for name in own] for row in rows)
 
 
 def test_with_the_adversarial_gradient_it_is_not(corpus: PreparedTexts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from genline.models.store import load_model
 from genline.stages import train as stage
 from genline.training.engine import loop
 from genline.training.recipes.image_gan import ImageGANRecipe
+
+ROOT = Path(__file__).parents[2]
 
 
 class Tracked:
@@ -54,6 +57,8 @@ def tracked(monkeypatch: pytest.MonkeyPatch) -> list[Tracked]:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_digits(tmp_path / "data" / "prepared" / "digits")
     write_params(tmp_path)
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    (tmp_path / "src").symlink_to(ROOT / "src")  # what the stage depends on
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
     yield tmp_path

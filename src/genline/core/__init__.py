@@ -1,1 +1,1 @@
-"""The ground floor: parameters, files, seeds, errors and progress. Imports no other floor."""
+"""The ground layer: parameters, files, seeds, errors and progress. Imports no other layer."""

@@ -1,12 +1,14 @@
 """Reading params.yaml: strict types, unknown keys refused with the nearest known one.
 
-Each floor describes its own section as a :class:`Section` beside the code that uses it; this
+Each layer describes its own section as a :class:`Section` beside the code that uses it; this
 module knows how to read any of them and nothing of what they hold.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -18,6 +20,7 @@ from pydantic_core import ErrorDetails
 from genline.core.errors import ParamsError, nearest
 
 PARAMS_FILE = Path("params.yaml")
+Location = tuple[int | str, ...]  # of an error, as pydantic gives it
 
 
 class Section(BaseModel):
@@ -102,18 +105,44 @@ def parse_section(section: type[S], value: Any, key: str) -> S:
     try:
         return section.model_validate(value)
     except ValidationError as error:
-        # Unknown keys first: a misspelt key also shows up as a missing one.
-        errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise ParamsError(_one_line(section, errors[0], key, len(errors))) from None
+        errors, meant = _misspelt(error.errors())
+        raise ParamsError(_one_line(section, errors[0], key, len(errors), meant)) from None
 
 
-def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int) -> str:
+def _misspelt(errors: list[ErrorDetails]) -> tuple[list[ErrorDetails], dict[Location, str]]:
+    """``errors``, unknown keys first, and the key each of these stands for, where that is clear.
+
+    A misspelt key is also missing under its right name: one slip, so counted once.
+    """
+    unknown = [e for e in errors if e["type"] == "extra_forbidden"]
+    missing = [e["loc"] for e in errors if e["type"] == "missing"]
+    meant: dict[Location, str] = {}
+    for error in unknown:
+        *parent, found = error["loc"]
+        names = [str(loc[-1]) for loc in missing if list(loc[:-1]) == parent]
+        near = difflib.get_close_matches(str(found), names, n=1)
+        if near:
+            meant[error["loc"]] = near[0]
+            missing.remove((*parent, near[0]))
+    rest = [e for e in errors if e["type"] != "extra_forbidden"]
+    return unknown + [e for e in rest if e["type"] != "missing" or e["loc"] in missing], meant
+
+
+def _one_line(
+    section: type[Section],
+    error: ErrorDetails,
+    key: str,
+    count: int,
+    meant: Mapping[Location, str],
+) -> str:
     path, parents = _walk(section, error["loc"])
     name = ".".join([key, *path] if key else path) or "the whole file"
     more = f" (and {count - 1} more)" if count > 1 else ""
     fields = {_name(n, f): f for parent in parents for n, f in parent.model_fields.items()}
     if error["type"] == "extra_forbidden":
-        return f"{PARAMS_FILE}: unknown key '{name}'; {nearest(path[-1], fields)}{more}"
+        right = meant.get(error["loc"])
+        hint = f"did you mean '{right}'?" if right else nearest(path[-1], fields)
+        return f"{PARAMS_FILE}: unknown key '{name}'; {hint}{more}"
     if error["type"] == "missing":
         description = fields[path[-1]].description if path[-1] in fields else None
         return f"{PARAMS_FILE}: key '{name}' is missing; wanted: {description or path[-1]}{more}"
@@ -134,19 +163,35 @@ def _one_line(section: type[Section], error: ErrorDetails, key: str, count: int)
     if message.startswith("Value error, "):
         message = message.removeprefix("Value error, ")
         return f"{PARAMS_FILE}: {name}: {message}{more}"
+    whole = _as_whole(error)
+    if whole is not None:
+        return f"{PARAMS_FILE}: {name} is {whole}{more}"
     found = repr(error["input"])
     found = found if len(found) <= 80 else found[:77] + "..."
     message = message[0].lower() + message[1:]
     return f"{PARAMS_FILE}: {name} is {found}; {message}{more}"
 
 
+def _as_whole(error: ErrorDetails) -> str | None:
+    """What to write where a whole number was meant, or None where none was given."""
+    value = error["input"]
+    if error["type"] != "int_type" or isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return (
+            f"{value!r}, which YAML reads as a decimal number, as it does with a point or an "
+            f"exponent; a whole number is wanted: write {int(value)}"
+        )
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value.replace("_", "")):
+        return f"{value!r}, which YAML reads as text; write {int(value)}, without quotes"
+    return None
+
+
 def _name(name: str, field: FieldInfo) -> str:
     return field.alias or name
 
 
-def _walk(
-    section: type[Section], location: tuple[int | str, ...]
-) -> tuple[list[str], list[type[Section]]]:
+def _walk(section: type[Section], location: Location) -> tuple[list[str], list[type[Section]]]:
     """The keys of an error's location, and the sections its last key stands in."""
     here: list[type[Section]] = [section]
     parents, path, tag = here, list[str](), None

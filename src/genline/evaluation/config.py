@@ -10,11 +10,19 @@ from genline.core.params import Section
 class CollapseLimits(Section):
     """What a VAE's latents must carry not to count as collapsed."""
 
-    kl: float = Field(default=1.0, ge=0, le=1000, description="least KL, nats an item")
+    kl: float = Field(default=4.0, ge=0, le=1000, description="least KL, nats an item")
     mutual_information: float = Field(default=0.5, ge=0, le=50, description="least, nats an item")
 
 
-class ImageHealth(CollapseLimits):
+class CommonHealth(CollapseLimits):
+    """Limits that models of images and of texts are held to alike."""
+
+    floors: float = Field(
+        default=20.0, gt=1, le=1_000_000, description="largest Fréchet distance, in floors"
+    )
+
+
+class ImageHealth(CommonHealth):
     """Limits beyond which a model of images is not fit to be a champion."""
 
     class_kl: float = Field(
@@ -29,7 +37,6 @@ class ImageHealth(CollapseLimits):
     memorisation: float = Field(
         default=0.6, ge=0, le=2, description="least ratio of distances to the training images"
     )
-    floors: float = Field(default=20.0, gt=1, le=10_000, description="largest FID, in floors")
 
 
 class EvaluateImages(Section):

@@ -1,13 +1,14 @@
 """The Fréchet distance between two sets of features, each taken as a Gaussian.
 
 With image features it is FID (Heusel et al., 2017, equation 6); with those of a text encoder, the
-Fréchet embedding distance. Its bias falls as 1/n with a factor that depends on the model, so only
-values at equal counts may be compared.
+Fréchet embedding distance (Semeniuta et al., 2018, section 3). Its bias falls as 1/n with a
+factor that depends on the model, so only values at equal counts may be compared.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ class Gaussian:
     mean: Floats
     centred: Floats
 
-    @property
+    @cached_property
     def covariance(self) -> Floats:
         """The unbiased covariance, float64 (d, d)."""
         covariance: Floats = self.centred.T @ self.centred / (len(self.centred) - 1)

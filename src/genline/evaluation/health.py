@@ -7,21 +7,35 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from genline.evaluation.config import CollapseLimits
+from genline.evaluation.config import CollapseLimits, CommonHealth
 from genline.evaluation.record import Check, Metric
 
 Floats = npt.NDArray[np.float64]
 
 
-def posterior_collapse(metrics: Mapping[str, Metric], limits: CollapseLimits) -> Check:
+def common(
+    metrics: Mapping[str, Metric], distance: Metric, limits: CommonHealth, free_bits: float
+) -> dict[str, Check]:
+    """The checks of any model: divergence, and of a VAE its latents."""
+    checks = {"divergence": divergence(metrics, distance, limits.floors)}
+    if "kl" in metrics:
+        checks["posterior_collapse"] = posterior_collapse(metrics, limits, free_bits)
+    return checks
+
+
+def posterior_collapse(
+    metrics: Mapping[str, Metric], limits: CollapseLimits, free_bits: float = 0.0
+) -> Check:
     """Whether z carries something and the decoder uses it; wants the variational metrics.
 
-    A KL above a floor that training enforced is no evidence alone, nor is mutual information:
-    the decoder must also suffer, beyond the interval, when it is given another item's z.
+    A KL above a floor that training enforced, ``free_bits`` nats an item, is no evidence alone,
+    nor is mutual information: the decoder must also suffer, beyond the interval, when it is given
+    another item's z.
     """
     kl, use, information = (metrics[name] for name in ("kl", "decoder_use", "mutual_information"))
+    trained = f"; training let {free_bits:g} cost nothing" if free_bits else ""
     figures = (
-        f"KL {kl.value:.2f} (at least {limits.kl:g}), mutual information "
+        f"KL {kl.value:.2f} (at least {limits.kl:g}{trained}), mutual information "
         f"{information.value:.2f} (at least {limits.mutual_information:g}), decoder use "
         f"{use.value:.2f} nats (interval from {use.low:.2f}, above 0)"
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from genline.core.errors import ModelError
 from genline.core.seeds import derive_seed, numpy_generator
@@ -18,9 +16,14 @@ from genline.evaluation import health
 from genline.evaluation.class_kl import class_shares
 from genline.evaluation.config import EvaluateImages, ImageHealth
 from genline.evaluation.image_distances import Reference, distance_metrics
-from genline.evaluation.record import Check, Findings, Metric
-from genline.evaluation.variational_metrics import measure, variational_metrics
-from genline.models.base import GenerativeModel, VariationalModel
+from genline.evaluation.items import Items
+from genline.evaluation.record import Check, Findings, Metric, of_sampler
+from genline.evaluation.variational_metrics import (
+    VariationalFigures,
+    measure,
+    variational_metrics,
+)
+from genline.models.base import GenerativeModel, ImageDecoder, VariationalModel
 from genline.models.evaluators.classifier import ImageClassifier
 
 Images = npt.NDArray[np.uint8]
@@ -39,10 +42,12 @@ def evaluate(
     params: EvaluateImages,
     seed: int,
     device: torch.device,
+    free_bits: float = 0.0,
 ) -> Findings:
     """Judge ``model`` on the test split of ``data``; both networks are on ``device``.
 
     The metrics of the default sampler have plain names; those of another end in its name.
+    ``free_bits``: nats an image of KL that cost nothing in training.
     """
     reference = Reference(evaluator, data, params.most)
     # More than for a sampler: every figure is read against its floor.
@@ -55,14 +60,24 @@ def evaluate(
             evaluator.embed(draw(model, reference.count, generator, variant))
             for _ in range(params.draws)
         ]
-        found = distance_metrics([reference.figures(d) for d in draws], floors, reference.count)
+        found = distance_metrics(
+            [reference.figures(d) for d in draws],
+            floors,
+            reference.count,
+            reference.fid_left_out(draws),
+        )
         labels = np.concatenate([d.labels for d in draws])
         shares[variant] = class_shares(labels, reference.classes)
-        metrics |= _named(found, model, variant)
+        metrics |= of_sampler(found, variant, model.variants)
+    metrics["unseen_fid"] = reference.unseen(params.draws, numpy_generator(seed, "unseen"))
+    sizes = np.full(len(data.split("test").images), data.spec.dimensions, np.int64)
+    items = Items("dimensions", sizes)
     if isinstance(model, VariationalModel):
-        metrics |= _variational(model, data, params, seed, device)
-    checks = _health(metrics, shares[model.variants[0]], reference.shares, params.health)
-    return Findings(metrics, checks)
+        figures = _measure(model, data, params, seed, device)
+        metrics |= _likelihoods(figures, data, seed)
+        items = replace(items, nats=figures.nats)
+    checks = _health(metrics, shares[model.variants[0]], reference.shares, params.health, free_bits)
+    return Findings(metrics, checks, items=items)
 
 
 def draw(
@@ -75,19 +90,13 @@ def draw(
     return np.concatenate(parts)
 
 
-@runtime_checkable
-class _Decoder(Protocol):
-    def decode(self, z: Tensor) -> Tensor:
-        """uint8 (batch, channels, height, width) of z (batch, latent)."""
-
-
 @torch.no_grad()
 def reconstruct(model: VariationalModel, images: Images, device: torch.device) -> Images:
     """Each of images (n, channels, height, width) decoded from the mean of its posterior.
 
     Raises ModelError for a model that cannot decode a given z.
     """
-    if not isinstance(model, _Decoder):
+    if not isinstance(model, ImageDecoder):
         raise ModelError(f"{type(model).__name__} has no decode(z) to reconstruct images with")
     parts = []
     for start in range(0, len(images), _ENCODED):
@@ -132,37 +141,33 @@ def shown(
     return grids
 
 
-def _named(found: dict[str, Metric], model: GenerativeModel, variant: str) -> dict[str, Metric]:
-    if variant == model.variants[0]:
-        return found
-    return {
-        f"{name}_{variant}": replace(metric, title=f"{metric.title} ({variant})")
-        for name, metric in found.items()
-    }
-
-
-def _variational(
+def _measure(
     model: VariationalModel,
     data: PreparedImages,
     params: EvaluateImages,
     seed: int,
     device: torch.device,
-) -> dict[str, Metric]:
-    """The likelihood and the latents on the whole test split, and bits a dimension."""
+) -> VariationalFigures:
+    """The likelihood and the latents on the whole test split, in its order."""
     images = data.split("test").images
     batches = [
         torch.tensor(images[start : start + _ENCODED], device=device)
         for start in range(0, len(images), _ENCODED)
     ]
-    figures = measure(
+    return measure(
         model, batches, params.importance_samples, _DECODED, derive_seed(seed, "variational")
     )
+
+
+def _likelihoods(figures: VariationalFigures, data: PreparedImages, seed: int) -> dict[str, Metric]:
+    """The metrics of ``figures``, and bits a dimension."""
     metrics = variational_metrics(figures, "image", seed)
     nll, bits = metrics["nll"], data.spec.dimensions * math.log(2)
     metrics["bits_per_dimension"] = replace(
         nll,
         title="Bits per dimension",
         value=nll.value / bits,
+        standard_error=nll.standard_error / bits,
         low=nll.low / bits,
         high=nll.high / bits,
         unit="bits",
@@ -177,15 +182,12 @@ def _health(
     generated: npt.NDArray[np.float64],
     real: npt.NDArray[np.float64],
     limits: ImageHealth,
+    free_bits: float,
 ) -> dict[str, Check]:
     """Of the default sampler; the others stand beside it for comparison."""
-    checks = {
-        "divergence": health.divergence(metrics, metrics["fid"], limits.floors),
+    return health.common(metrics, metrics["fid"], limits, free_bits) | {
         "memorisation": health.memorisation(metrics["memorisation"], limits.memorisation),
         "mode_drop": health.mode_drop(
             metrics["class_kl"], generated, real, limits.class_kl, limits.class_share
         ),
     }
-    if "kl" in metrics:
-        checks["posterior_collapse"] = health.posterior_collapse(metrics, limits)
-    return checks

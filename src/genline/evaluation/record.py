@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
+
+from genline.evaluation.intervals import Spread
+from genline.evaluation.items import Items
 
 Better = Literal["lower", "higher", "none"]
 
@@ -13,16 +16,34 @@ _NUMBERS = ("value", "low", "high", "count", "floor")
 
 
 @dataclass(frozen=True)
+class Floor:
+    """A figure of real data: the mean over several sets of it, or its one value.
+
+    ``low`` and ``high`` are the 95 % interval of one more such set, None where there is one set.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Metric:
     """One figure, with what a reader needs to judge it.
 
-    ``low`` and ``high`` bound the 95 % interval, and ``interval`` says how it was made;
-    ``floor`` is the same figure for held-out real data at the same counts, None where there is
-    no such thing; ``unit`` is '' for pure numbers; ``about`` is one sentence.
+    ``standard_error`` is that of ``value`` as an estimate; ``interval`` says what it covers and
+    how it was made. ``low`` and ``high`` bound the 95 % interval, cut to what the figure can be,
+    so no error may be read off them. ``floor`` is the same figure for real data at the same
+    counts, None where there is no such thing; ``floor_low`` and ``floor_high`` are the ends of
+    the 95 % interval of one more set of real data, None where one set is all there is. ``unit``
+    is '' for pure numbers; ``about`` is one sentence. ``left_out`` holds the figure with each
+    group of test items left out, where it was jackknifed over them: that part of its error is
+    shared by every model scored on the same items.
     """
 
     title: str
     value: float
+    standard_error: float
     low: float
     high: float
     count: int
@@ -31,17 +52,74 @@ class Metric:
     better: Better
     interval: str
     about: str
+    floor_low: float | None = None
+    floor_high: float | None = None
+    left_out: tuple[float, ...] = ()
 
     @property
     def finite(self) -> bool:
-        return all(math.isfinite(x) for x in (self.value, self.low, self.high, self.floor or 0.0))
+        numbers = (self.value, self.standard_error, self.low, self.high, self.floor or 0.0)
+        return all(math.isfinite(x) for x in (*numbers, *self.left_out))
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"left_out": list(self.left_out)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Metric:
-        return cls(**value)
+        return cls(**{**value, "left_out": tuple(value["left_out"])})
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a metric is called, which way is better, and the sentence a reader needs."""
+
+    title: str
+    better: Better
+    about: str
+    unit: str = ""
+
+    def metric(
+        self,
+        value: float,
+        spread: Spread,
+        count: int,
+        interval: str,
+        floor: Floor | None = None,
+        left_out: Sequence[float] = (),
+    ) -> Metric:
+        """The metric of a figure; see :class:`Metric`."""
+        return Metric(
+            title=self.title,
+            value=value,
+            standard_error=spread.standard_error,
+            low=spread.low,
+            high=spread.high,
+            count=count,
+            floor=floor.value if floor else None,
+            unit=self.unit,
+            better=self.better,
+            interval=interval,
+            about=self.about,
+            floor_low=floor.low if floor else None,
+            floor_high=floor.high if floor else None,
+            left_out=tuple(left_out),
+        )
+
+
+def of_sampler(
+    metrics: Mapping[str, Metric], variant: str, variants: Sequence[str]
+) -> dict[str, Metric]:
+    """``metrics`` under the names they are recorded by.
+
+    Those of the default sampler, the first of ``variants``, are plain; those of another end in
+    its name.
+    """
+    if variant == variants[0]:
+        return dict(metrics)
+    return {
+        f"{name}_{variant}": replace(metric, title=f"{metric.title} ({variant})")
+        for name, metric in metrics.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -57,11 +135,13 @@ class Findings:
     """What a modality's suite finds out about a model.
 
     ``temperature_sweep`` has one row of figures a temperature, for text GANs; empty elsewhere.
+    ``items`` are the likelihoods item by item, which have a file of their own.
     """
 
     metrics: dict[str, Metric]
     health: dict[str, Check]
     temperature_sweep: list[dict[str, float]] = field(default_factory=list)
+    items: Items | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

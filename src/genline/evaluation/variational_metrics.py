@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.evaluation.intervals import bootstrap_mean, bootstrap_statistic
-from genline.evaluation.record import Better, Metric
+from genline.evaluation.record import Better, Description, Metric
 from genline.evaluation.variational import (
     Likelihoods,
     Posteriors,
@@ -45,6 +45,11 @@ class VariationalFigures:
         """Reconstruction + KL at β = 1, (n,)."""
         return self.likelihoods.reconstruction + self.posteriors.kl
 
+    @property
+    def nats(self) -> dict[str, Floats]:
+        """The likelihood of each item by metric: what is kept of it (n,)."""
+        return {"nll": self.likelihoods.nll, "elbo": self.negative_elbo}
+
 
 def measure(
     model: VariationalModel, batches: Sequence[Tensor], draws: int, rows: int, seed: int
@@ -70,12 +75,12 @@ def variational_metrics(figures: VariationalFigures, item: str, seed: int) -> di
     unit = f"nats/{item}"
 
     def mean(name: str, title: str, values: Floats, better: Better, about: str) -> Metric:
-        low, high = bootstrap_mean(values, numpy_generator(seed, "bootstrap", name))
-        value = float(values.mean())
-        return Metric(title, value, low, high, count, None, unit, better, OVER_ITEMS, about)
+        spread = bootstrap_mean(values, numpy_generator(seed, "bootstrap", name))
+        told = Description(title, better, about, unit)
+        return told.metric(float(values.mean()), spread, count, OVER_ITEMS)
 
     means = posteriors.mean.numpy()
-    low, high = bootstrap_statistic(
+    active = bootstrap_statistic(
         lambda chosen: active_units(means[chosen]),
         count,
         numpy_generator(seed, "bootstrap", "active_units"),
@@ -126,17 +131,11 @@ def variational_metrics(figures: VariationalFigures, item: str, seed: int) -> di
             f"How much worse it is to reconstruct one {item} from the z of another; zero means "
             "that the decoder ignores z.",
         ),
-        "active_units": Metric(
+        "active_units": Description(
             "Active units",
-            active_units(means),
-            low,
-            high,
-            count,
-            None,
-            f"of {means.shape[1]}",
             "higher",
-            OVER_ITEMS,
             "Dimensions whose posterior mean varies over the test set by more than 0.01; a "
             "collapsed model can have them too, so read it beside KL and decoder use.",
-        ),
+            f"of {means.shape[1]}",
+        ).metric(active_units(means), active, count, OVER_ITEMS),
     }

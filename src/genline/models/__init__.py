@@ -4,4 +4,5 @@ A family is a package here with ``build(model, spec)`` in it and its parameters 
 ``FAMILIES`` names them. Nothing here knows of files other than a model folder.
 """
 
+WEIGHTS = "model.safetensors"  # in a model's folder
 FAMILIES = ("image_vae", "image_gan", "text_vae", "text_gan")

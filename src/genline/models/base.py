@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -63,3 +63,30 @@ class VariationalModel(GenerativeModel):
 
         z: (batch, latent), or (draws, batch, latent) giving (draws, batch).
         """
+
+
+@runtime_checkable
+class TractableModel(Protocol):
+    """A model whose likelihood is computed exactly, such as a language model's."""
+
+    def log_probability(self, x: Tensor, variant: str | None = None) -> Tensor:
+        """log p(x) under ``variant`` (None: the default) in nats, float32 (batch,).
+
+        x: int64 (batch, longest + 2) padded texts; the end mark counts, the begin mark does not.
+        """
+
+
+@runtime_checkable
+class ImageDecoder(Protocol):
+    """A VAE of images that decodes a given z, so that it can show reconstructions."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """uint8 (batch, channels, height, width) of z (batch, latent)."""
+
+
+@runtime_checkable
+class TextDecoder(Protocol):
+    """A VAE of texts that decodes a given z."""
+
+    def decode(self, z: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
+        """int64 (batch, at most max_tokens + 1) of z (batch, latent)."""

@@ -1,4 +1,4 @@
-"""A model on disk: a folder with ``config.json`` and ``model.safetensors``, no pickle.
+"""A model on disk: its network's folder, ``config.json`` and ``model.safetensors``.
 
 ``config.json`` names the family, its parameters and the data spec, so that a folder is all it
 takes to build the model again; a text model's folder also holds ``tokenizer.json``.
@@ -14,19 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from genline.core.errors import ModelError, nearest
-from genline.core.files import digest_file, read_json, write_bytes, write_json
 from genline.core.params import Section, parse_section
 from genline.data.prepared import Spec, spec_from_json, spec_to_json
-from genline.models import FAMILIES
+from genline.models import FAMILIES, WEIGHTS
 from genline.models.base import GenerativeModel
+from genline.models.weights import CONFIG, read_config, read_weights, write_network
 
-WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 
 
@@ -54,16 +50,8 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
         shutil.copyfile(tokenizer, folder / TOKENIZER)
-    write_json(
-        folder / CONFIG,
-        {"family": family, "model": model.model_dump(), "data": spec_to_json(spec)},
-    )
-    # Copies: safetensors refuses tensors that share memory, such as tied embeddings.
-    write_bytes(
-        folder / WEIGHTS,
-        save({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()}),
-    )
-    return digest_file(folder / WEIGHTS)
+    config = {"family": family, "model": model.model_dump(), "data": spec_to_json(spec)}
+    return write_network(folder, config, weights, WEIGHTS)
 
 
 def family_module(family: str) -> Any:
@@ -86,22 +74,12 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Stored
     Raises ModelError, naming the file, when one is missing, truncated or does not fit.
     """
     folder = Path(folder)
-    if not (folder / CONFIG).exists():
-        raise ModelError(f"{folder}: no model here ({CONFIG} is missing); run `dvc repro`")
-    config = read_json(folder / CONFIG)
+    config = read_config(folder, "model")
     try:
         family, spec = config["family"], spec_from_json(config["data"])
         section = parse_section(family_config(family).Model, config["model"], str(folder / CONFIG))
     except (KeyError, TypeError) as error:
         raise ModelError(f"{folder / CONFIG}: incomplete ({error}); train again") from None
     model: GenerativeModel = family_module(family).build(section, spec)
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"{folder / WEIGHTS}: cannot be read ({reason}); "
-            "`dvc checkout` restores it, or train again"
-        ) from None
-    model.requires_grad_(False).eval().to(device)
-    return StoredModel(model, family, spec, digest_file(folder / WEIGHTS), folder)
+    digest = read_weights(model, folder / WEIGHTS, device)
+    return StoredModel(model, family, spec, digest, folder)

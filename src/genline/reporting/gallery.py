@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from genline.reporting.inputs import Dataset, Experiment
-from genline.reporting.samples import read_texts
+from genline.reporting.reconstructions import Kept, kept
+from genline.reporting.samples import cut_grid, read_texts
 
 _SHOWN, _FOLDED = 10, 40  # texts at once, and behind "more"
 _PAIRS = 12
+# Pixels: the narrowest phone's, so that no grid is scaled there; and rows, an even number, since
+# reconstructions stand in pairs.
+_ACROSS, _ROWS = 288, 6
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,21 @@ class Gallery:
     main: tuple[Picture | Texts, ...]
     more: tuple[Picture | Texts, ...]
     reconstructions: tuple[Picture | Pairs, ...]
+    kept: tuple[tuple[str, Kept], ...]  # what a text model's reconstructions keep, by experiment
+    files: tuple[str, ...]  # the folders with all that was drawn
 
 
 def gallery(dataset: Dataset) -> Gallery | None:
     """The samples of a dataset's experiments; None where it has none."""
     if not dataset.experiments:
         return None
-    show = _picture if dataset.kind == "image" else _texts
+    spec = dataset.prepared["spec"]
+
+    def show(path: Path, title: str, caption: str) -> Picture | Texts:
+        if dataset.kind == "image":
+            return _picture(path, title, caption, spec)
+        return _texts(path, title, caption)
+
     first = dataset.experiments[0]
     main = [show(first.real, "Real", "Held-out test items, which no model has seen.")]
     more: list[Picture | Texts] = []
@@ -61,8 +74,25 @@ def gallery(dataset: Dataset) -> Gallery | None:
             for variant, path in experiment.variants.items()
         ]
         if experiment.reconstructions is not None:
-            reconstructions.append(_reconstructions(dataset.kind, experiment))
-    return Gallery(tuple(main), tuple(more), tuple(reconstructions))
+            reconstructions.append(_reconstructions(dataset.kind, experiment, spec))
+    files = tuple(f"reports/samples/{e.name}" for e in dataset.experiments)
+    return Gallery(tuple(main), tuple(more), tuple(reconstructions), kept_content(dataset), files)
+
+
+def kept_content(dataset: Dataset) -> tuple[tuple[str, Kept], ...]:
+    """What the reconstructions of each text model that has some keep of their originals."""
+    found = []
+    for experiment in dataset.experiments:
+        if dataset.kind == "text" and experiment.reconstructions is not None:
+            share = kept(_pairs(experiment.reconstructions))
+            if share is not None:
+                found.append((experiment.name, share))
+    return tuple(found)
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    halves = (line.partition("\t") for line in read_texts(path))
+    return [(original, made) for original, _, made in halves]
 
 
 def _what_to_see(kind: str) -> str:
@@ -87,7 +117,7 @@ def _what_variant(variant: str) -> str:
     return known.get(variant, f"The same model through its other sampler, “{variant}”.")
 
 
-def _reconstructions(kind: str, experiment: Experiment) -> Picture | Pairs:
+def _reconstructions(kind: str, experiment: Experiment, spec: Mapping[str, int]) -> Picture | Pairs:
     path = experiment.reconstructions
     assert path is not None
     title = f"{experiment.name}, reconstructions"
@@ -97,18 +127,18 @@ def _reconstructions(kind: str, experiment: Experiment) -> Picture | Pairs:
             title,
             "Rows in pairs: test images, and below them what the model makes of each through its "
             "latent code. The same item each time, perhaps smoother.",
+            spec,
         )
-    pairs = [line.partition("\t")[::2] for line in read_texts(path)[:_PAIRS]]
     return Pairs(
         title,
-        "A test sentence, and below it what the model writes from its latent code alone. "
-        "Shared topic and length say the code is used; word for word is not expected.",
-        tuple(pairs),
+        "A test sentence, and below it what the model writes from its latent code alone.",
+        tuple(_pairs(path)[:_PAIRS]),
     )
 
 
-def _picture(path: Path, title: str, caption: str) -> Picture:
-    source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def _picture(path: Path, title: str, caption: str, spec: Mapping[str, int]) -> Picture:
+    piece = cut_grid(path, spec["height"], spec["width"], _ACROSS, _ROWS)
+    source = "data:image/png;base64," + base64.b64encode(piece).decode()
     return Picture(title, caption, f"Grid of images: {title}", source)
 
 

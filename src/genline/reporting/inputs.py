@@ -10,16 +10,19 @@ from typing import Any
 
 from genline.core.errors import DataError
 from genline.core.files import read_json
+from genline.evaluation.items import Items, read_items
 from genline.reporting.verdict import PRIMARY
 
 _METRIC_KEYS = (
-    *("title", "value", "low", "high", "count", "floor"),
+    *("title", "value", "standard_error", "low", "high", "count"),
+    *("floor", "floor_low", "floor_high"),
     *("unit", "better", "interval", "about"),
 )
 _EVALUATION_KEYS = ("experiment", "dataset", "family", "kind", "digests", "metrics", "health")
 _DIGEST_KEYS = ("model", "data", "evaluator")
 _PROMOTION_KEYS = ("experiment", "decision", "reason", "metric", "candidate", "champion")
 _VALIDATION_KEYS = ("dataset", "kind", "success", "items", "source", "expectations", "columns")
+_PREPARED_KEYS = ("spec", "counts")
 _SUFFIX = {"image": ".png", "text": ".txt"}
 
 
@@ -33,6 +36,7 @@ class Experiment:
     params: Mapping[str, Any]
     record: Mapping[str, Any]
     promotion: Mapping[str, Any]
+    items: Items  # likelihoods of the test items
     curve: Mapping[str, list[tuple[float, float]]]
     samples: Path
     reconstructions: Path | None
@@ -52,6 +56,7 @@ class Dataset:
     kind: str
     params: Mapping[str, Any]
     validation: Mapping[str, Any]
+    prepared: Mapping[str, Any]  # the content of meta.json
     experiments: Sequence[Experiment]
 
     @property
@@ -72,6 +77,7 @@ def read_all(params: Mapping[str, Any], root: Path = Path()) -> list[Dataset]:
             _record(
                 root / f"data/validated/{name}/result.json", f"validate@{name}", _VALIDATION_KEYS
             ),
+            _record(root / f"data/prepared/{name}/meta.json", f"prepare@{name}", _PREPARED_KEYS),
             _comparable(
                 [
                     _experiment(root, experiment, value, section["kind"])
@@ -102,6 +108,7 @@ def _experiment(root: Path, name: str, params: Mapping[str, Any], kind: str) -> 
         promotion=_record(
             root / f"reports/promotion/{name}.json", f"register@{name}", _PROMOTION_KEYS
         ),
+        items=read_items(_existing(root / f"reports/items/{name}.csv", evaluate)),
         curve=_curve(root / f"reports/training/{name}.csv", f"train@{name}"),
         samples=_existing(folder / f"samples{suffix}", evaluate),
         reconstructions=reconstructions if reconstructions.exists() else None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from genline.reporting.inputs import Dataset
-from genline.reporting.tables import Row, metric_rows
+from genline.reporting.gallery import kept_content
+from genline.reporting.inputs import Dataset, Experiment
+from genline.reporting.preparation import preparation
+from genline.reporting.tables import Cell, Row, control_rows, metric_rows
 from genline.reporting.validation.skeleton import visible
 from genline.reporting.verdict import judge
 
@@ -37,26 +39,56 @@ def _dataset(dataset: Dataset) -> list[str]:
     title = f"## {escape(dataset.name)}"
     validation = dataset.validation
     met = sum(1 for e in validation["expectations"] if e["success"])
+    prepared = preparation(dataset.kind, validation["items"], dataset.prepared)
     data = (
-        f"Data: {validation['items']:,} {dataset.kind}s, "
-        f"{met} of {len(validation['expectations'])} expectations met."
+        f"Data: {met} of {len(validation['expectations'])} expectations met. "
+        f"{escape(prepared.sentence)}"
     )
     if not dataset.experiments:
         return [title, "No experiment uses this dataset.", data]
     verdict = judge(dataset.name, dataset.kind, dataset.records)
     rows, _ = metric_rows(dataset.kind, dataset.experiments)
     decisions = "\n".join(
-        f"- **{escape(e.name)}**: {escape(e.promotion['decision'])}. "
-        f"{escape(e.promotion['reason'])}"
+        f"- **{escape(e.name)}**: {escape(e.promotion['decision'])} "
+        f"({escape(e.promotion['reason'])})"
         for e in dataset.experiments
     )
     return [
         title,
         f"**{escape(verdict.headline)}.** {escape(verdict.sentence)}",
         _table([e.name for e in dataset.experiments], rows),
+        *[block for e in dataset.experiments for block in _control(e)],
+        *[
+            f"What the latent code of **{escape(name)}** keeps: {found.phrase} of the content. "
+            f"{escape(found.sentence)}"
+            for name, found in kept_content(dataset)
+        ],
         decisions,
         data,
     ]
+
+
+def _control(experiment: Experiment) -> list[str]:
+    """A text GAN beside its control, and what their difference says; nothing for other models."""
+    pairs, versus = control_rows(experiment)
+    if not (pairs or versus):
+        return []
+    name = escape(experiment.name)
+    outcomes = "".join(
+        f" {name} is {v.outcome}: {escape(v.title)} {v.cell.value} ({v.cell.interval})."
+        for v in versus
+    )
+    intro = (
+        f"**{name} against its control**, as many further steps of maximum likelihood from the "
+        f"same weights.{outcomes}"
+    )
+    lines = [f"| metric | {name} | its control |", "|---|---:|---:|"]
+    for pair in pairs:
+        cells = [_figure(cell) for cell in (pair.own, pair.control)]
+        unit = f", {escape(pair.unit)}" if pair.unit else ""
+        title = f"{escape(pair.title)}{unit} {pair.arrow[:1]}".rstrip()
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return [intro, "\n".join(lines)] if pairs else [intro]
 
 
 def _table(names: Sequence[str], rows: Sequence[Row]) -> str:
@@ -70,8 +102,7 @@ def _table(names: Sequence[str], rows: Sequence[Row]) -> str:
             if cell is None:
                 cells.append("–")
                 continue
-            value = f"**{cell.value}**" if cell.clear else cell.value
-            cells.append(f"{value} ({cell.interval})" if cell.interval else value)
+            cells.append(_figure(cell))
         cells += [""] * (len(names) - len(cells))
         arrow = row.arrow[:1]
         unit = f", {escape(row.unit)}" if row.unit else ""
@@ -79,6 +110,11 @@ def _table(names: Sequence[str], rows: Sequence[Row]) -> str:
         title = f"{escape(row.title)}{unit}{tag} {arrow}".rstrip()
         lines.append(f"| {title} | {' | '.join(cells)} | {row.floor or '–'} |")
     return "\n".join(lines)
+
+
+def _figure(cell: Cell) -> str:
+    value = f"**{cell.value}**" if cell.clear else cell.value
+    return f"{value} ({cell.interval})" if cell.interval else value
 
 
 def _health(datasets: Sequence[Dataset]) -> str:

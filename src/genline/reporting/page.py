@@ -11,11 +11,12 @@ from genline.reporting.curves import Panel, sweep_panel, training_panels
 from genline.reporting.dots import Dots, Entry, dot_chart
 from genline.reporting.gallery import gallery
 from genline.reporting.inputs import Dataset, Experiment
+from genline.reporting.preparation import preparation
 from genline.reporting.provenance import flat, versions
 from genline.reporting.tables import BASELINES, control_rows, metric_rows
 from genline.reporting.validation.skeleton import environment
 from genline.reporting.validation.wording import sentence
-from genline.reporting.verdict import beats_curve, estimate, judge
+from genline.reporting.verdict import judge
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -54,6 +55,7 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
             "count": len(dataset.validation["expectations"]),
             "unmet": [sentence(e) for e in unmet],
         },
+        "preparation": preparation(dataset.kind, dataset.validation["items"], dataset.prepared),
         "digests": _digests(dataset),
         "params": flat({k: v for k, v in dataset.params.items() if k != "kind"}),
         "experiment_params": [
@@ -114,16 +116,17 @@ def _control(experiment: Experiment) -> dict[str, Any] | None:
 def _sweep(
     experiment: Experiment, sweep: Sequence[Mapping[str, float]]
 ) -> tuple[Panel | None, bool | None]:
-    """The chart, and whether the GAN is outside its control's curve (None: cannot be said)."""
+    """The chart, and whether the GAN is outside its control's curve beyond noise (None: the curve
+    does not reach it)."""
     if not sweep:
         return None, None
     metrics = experiment.record["metrics"]
     if not {"forward_perplexity", "reverse_perplexity"} <= set(metrics):
         return sweep_panel(experiment.name, sweep, None), None
-    forward, reverse = metrics["forward_perplexity"]["value"], metrics["reverse_perplexity"]
-    own = Point(forward, reverse["value"], "")
-    curve = [(row["forward_perplexity"], row["reverse_perplexity"]) for row in sweep]
-    outside = beats_curve((forward, estimate(reverse)), curve)
+    forward, reverse = (metrics[f"{way}_perplexity"]["value"] for way in ("forward", "reverse"))
+    own = Point(forward, reverse, "")
+    beyond = metrics.get("reverse_perplexity_vs_control")
+    outside = None if beyond is None else beyond["high"] < 0
     return sweep_panel(experiment.name, sweep, own), outside
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genline.evaluation.items import Items
 from genline.reporting.inputs import Experiment
-from genline.reporting.validation.numbers import (
+from genline.reporting.numbers import (
     format_interval,
     format_number,
     interval_decimals,
@@ -77,7 +78,7 @@ class Versus:
 
 def metric_rows(kind: str, experiments: Sequence[Experiment]) -> tuple[list[Row], list[Row]]:
     """Headline rows and the rest, leaving out what the control section shows."""
-    metrics = [e.record["metrics"] for e in experiments]
+    metrics, items = [e.record["metrics"] for e in experiments], [e.items for e in experiments]
     names = {name for found in metrics for name in found if not _of_control(name)}
     headline = [name for name in _HEADLINE[kind] if name in names]
     # Variants of the primary metric stand right behind it.
@@ -85,8 +86,8 @@ def metric_rows(kind: str, experiments: Sequence[Experiment]) -> tuple[list[Row]
     headline = [*headline[:1], *variants, *headline[1:]]
     rest = sorted(names - set(headline))
     return (
-        [_row(name, metrics) for name in headline],
-        [_row(name, metrics) for name in rest],
+        [_row(name, metrics, items) for name in headline],
+        [_row(name, metrics, items) for name in rest],
     )
 
 
@@ -127,12 +128,12 @@ def _of_control(name: str) -> bool:
     return name.endswith((_CONTROL, _VERSUS))
 
 
-def _row(name: str, metrics: Sequence[Mapping[str, Any]]) -> Row:
+def _row(name: str, metrics: Sequence[Mapping[str, Any]], items: Sequence[Items | None]) -> Row:
     found = [m.get(name) for m in metrics]
     present = [m for m in found if m is not None]
     first = present[0]
     baseline = name in BASELINES
-    leader = None if baseline else best(found)
+    leader = None if baseline else best(name, found, items)
     # Of one data set and evaluator, so one number: shown as finely as the finest of the row.
     decimals = max((interval_decimals(m["low"], m["high"]) or 0 for m in present), default=0)
     floors = {format_number(m["floor"], decimals) for m in present if m["floor"] is not None}

@@ -5,52 +5,31 @@ Pure functions of evaluation records (``reports/evaluation/<experiment>.json``);
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from genline.reporting.validation.numbers import format_interval, format_number, interval_decimals
+from genline.evaluation.comparison import Difference, Figure, NotComparableError, difference
+from genline.evaluation.items import Items
+from genline.reporting.numbers import format_interval, format_number, interval_decimals
 
 # The one metric that every model of a kind has, whatever its family.
 PRIMARY = {"image": "fid", "text": "frechet_embedding_distance"}
-
-# Half the width of a 95 % interval, in standard errors of a normal distribution.
-_Z95 = 1.959963984540054
 
 Better = Literal["lower", "higher", "none"]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and the ends of its 95 % interval."""
+    """A figure and the ends of its 95 % interval, as shown; its error is on record elsewhere."""
 
     value: float
     low: float
     high: float
-
-    @property
-    def standard_error(self) -> float:
-        """The standard error a normal 95 % interval of this width has."""
-        return max(0.0, self.high - self.low) / (2 * _Z95)
 
     def __str__(self) -> str:
         return format_number(self.value, interval_decimals(self.low, self.high))
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Two estimates' difference, first minus second, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def beyond_noise(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -131,29 +110,18 @@ class Verdict:
         second = self.eligible[1]
         d = self.difference
         size = format_number(abs(d.value), interval_decimals(d.low, d.high))
-        half = (d.high - d.low) / 2
-        span = format_interval(abs(d.value) - half, abs(d.value) + half)
+        ends = sorted(math.copysign(1, d.value) * end for end in (d.low, d.high))
+        span = format_interval(ends[0], ends[1])
         outcome = "beyond noise" if d.beyond_noise else "within noise, so no winner is called"
         return (
             f"{first} against {second.estimate}{unit} for {second.experiment}: "
-            f"a difference of {size}{unit} (95 % interval {span}), {outcome}.{aside}"
+            f"a difference of {size}{unit} (95 % interval {span}, {d.method}), {outcome}.{aside}"
         )
 
 
 def estimate(metric: Mapping[str, Any]) -> Estimate:
     """The estimate in a metric's record."""
     return Estimate(metric["value"], metric["low"], metric["high"])
-
-
-def difference(first: Estimate, second: Estimate) -> Difference:
-    """First minus second; its standard error is the root of the sum of the squared two.
-
-    The two are taken as independent. Both were scored on the same real items, which ties their
-    errors together, so that the interval is, if anything, too wide: a win called is a win.
-    """
-    value = first.value - second.value
-    half = _Z95 * math.hypot(first.standard_error, second.standard_error)
-    return Difference(value, value - half, value + half)
 
 
 def judge(dataset: str, kind: str, records: Sequence[Mapping[str, Any]]) -> Verdict:
@@ -168,7 +136,8 @@ def judge(dataset: str, kind: str, records: Sequence[Mapping[str, Any]]) -> Verd
         return (not standing.eligible, sign * value, standing.experiment)
 
     standings = tuple(sorted((_standing(r, name) for r in records), key=place))
-    contenders = [s.estimate for s in standings if s.eligible and s.estimate is not None]
+    figures = {r["experiment"]: r["metrics"].get(name) for r in records}
+    contenders = [Figure(figures[s.experiment]) for s in standings if s.eligible]
     return Verdict(
         dataset=dataset,
         kind=kind,
@@ -177,38 +146,28 @@ def judge(dataset: str, kind: str, records: Sequence[Mapping[str, Any]]) -> Verd
         unit=found[0]["unit"] if found else "",
         floor=found[0]["floor"] if found else None,
         standings=standings,
-        difference=difference(contenders[0], contenders[1]) if len(contenders) > 1 else None,
+        difference=difference(name, *contenders[:2]) if len(contenders) > 1 else None,
     )
 
 
-def best(metrics: Sequence[Mapping[str, Any] | None]) -> int | None:
+def best(
+    name: str, metrics: Sequence[Mapping[str, Any] | None], items: Sequence[Items | None]
+) -> int | None:
     """Index of the metric that is better than each of the others beyond noise, None if none is.
 
-    A missing metric (None) takes no part.
+    ``items``: the likelihoods item by item of each model, by which a likelihood figure is
+    compared; without them none is called better. A missing metric (None) takes no part.
     """
-    present = [(i, m) for i, m in enumerate(metrics) if m is not None]
-    if len(present) < 2 or present[0][1]["better"] == "none":
+    present = [(i, Figure(m, items[i])) for i, m in enumerate(metrics) if m is not None]
+    if len(present) < 2 or present[0][1].metric["better"] == "none":
         return None
-    sign = 1 if present[0][1]["better"] == "higher" else -1
-    leader, metric = max(present, key=lambda entry: sign * entry[1]["value"])
-    others = [m for i, m in present if i != leader]
-    clear = all(difference(estimate(metric), estimate(m)).beyond_noise for m in others)
-    return leader if clear else None
-
-
-def beats_curve(point: tuple[float, Estimate], curve: Sequence[tuple[float, float]]) -> bool | None:
-    """Whether ``point`` lies below ``curve`` by more than its own interval.
-
-    Each is (x, y) with lower y better; the curve is interpolated linearly between its points.
-    None where the curve does not reach the point's x: the two cannot be compared there.
-    """
-    x, y = point
-    ordered = sorted(curve)
-    for (x0, y0), (x1, y1) in itertools.pairwise(ordered):
-        if x0 <= x <= x1:
-            share = (x - x0) / (x1 - x0) if x1 > x0 else 0.0
-            return y.high < y0 + share * (y1 - y0)
-    return None
+    sign = 1 if present[0][1].metric["better"] == "higher" else -1
+    leader, figure = max(present, key=lambda entry: sign * entry[1].metric["value"])
+    try:
+        differences = [difference(name, figure, other) for i, other in present if i != leader]
+    except NotComparableError:
+        return None
+    return leader if all(d.beyond_noise for d in differences) else None
 
 
 def _standing(record: Mapping[str, Any], metric: str) -> Standing:

@@ -1,1 +1,1 @@
-"""One thin module a stage: read its slice of params, call the floors below, write its outputs."""
+"""One thin module a stage: read its slice of params, call the layers below, write its outputs."""

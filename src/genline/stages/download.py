@@ -13,4 +13,11 @@ RAW = Path("data/raw")
 
 def run(dataset: str) -> None:
     """Write ``data/raw/<dataset>`` from the source that params.yaml names."""
-    registry.fetch(read_source(dataset, load_yaml(PARAMS_FILE)), RAW / dataset)
+    folder = RAW / dataset
+    source = read_source(dataset, load_yaml(PARAMS_FILE))
+    registry.fetch(source, folder)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    items = registry.record(folder).get("items")
+    what = f"{items:,} {source.kind}s" if items is not None else f"{source.kind}s"
+    print(f"{dataset}: {what} from the source '{source.name}' in {folder}: {size:.1f} MB")

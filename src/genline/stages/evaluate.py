@@ -10,11 +10,14 @@ from typing import Any
 import torch
 
 from genline.core.errors import ModelError
-from genline.core.files import digest_value, write_json
+from genline.core.files import digest_value, write_json, write_text
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import Prepared, PreparedImages, PreparedTexts, load_prepared
+from genline.evaluation.config import EvaluateImages
 from genline.evaluation.record import Evaluation, Findings
+from genline.evaluation.text.config import EvaluateTexts
+from genline.models.base import VariationalModel
 from genline.models.evaluators.store import StoredEvaluator, load_evaluator
 from genline.models.store import StoredModel, load_model
 from genline.training.engine.devices import Runtime, resolve_device, use_threads
@@ -24,20 +27,17 @@ from genline.training.engine.devices import Runtime, resolve_device, use_threads
 class _Case:
     """What stands before the judge."""
 
-    experiment: str
-    params: Any  # params.yaml as read
+    params: EvaluateImages | EvaluateTexts
     model: StoredModel
     judge: StoredEvaluator
     seed: int
     device: torch.device
-
-    @property
-    def key(self) -> str:
-        return f"experiments.{self.experiment}.evaluate"
+    free_bits: float  # of the training, nats as its family counts them; 0 where it has none
 
 
 def run(experiment: str) -> None:
-    """Write the metrics, the whole record and samples of ``experiment``; then tell MLflow."""
+    """Write the metrics, the whole record, the likelihoods of the items and samples of
+    ``experiment``; then tell MLflow."""
     from genline.tracking.runs import evaluated_run
 
     params = load_yaml(PARAMS_FILE)
@@ -52,7 +52,9 @@ def run(experiment: str) -> None:
     _refuse_others(f"models/evaluators/{dataset}", judge.spec, data)
     # The same for all experiments, so that floors on the same data are the same.
     seed = derive_seed(params["seed"], "evaluate")
-    case = _Case(experiment, params, model, judge, seed, device)
+    section = _section(experiment, params, data)
+    train = lookup(params, f"experiments.{experiment}").get("train", {})
+    case = _Case(section, model, judge, seed, device, train.get("free_bits", 0.0))
 
     samples = Path("reports/samples") / experiment
     judge_one = _images if isinstance(data, PreparedImages) else _texts
@@ -61,29 +63,39 @@ def run(experiment: str) -> None:
         "model": model.digest,
         "data": data.digest,
         "evaluator": judge.digest,
-        "protocol": _protocol(lookup(case.params, case.key)),
+        "protocol": protocol(section),
     }
     evaluation = Evaluation(experiment, dataset, model.family, data.spec.kind, digests, findings)
     record = evaluation.to_json()
     write_json(f"reports/metrics/{experiment}.json", evaluation.numbers())
     write_json(f"reports/evaluation/{experiment}.json", record)
+    if findings.items is not None:
+        write_text(f"reports/items/{experiment}.csv", findings.items.to_csv())
     _say(experiment, findings)
     evaluated_run(record, samples)
 
 
+def _section(experiment: str, params: Any, data: Prepared) -> EvaluateImages | EvaluateTexts:
+    key = f"experiments.{experiment}.evaluate"
+    if isinstance(data, PreparedImages):
+        return read_section(EvaluateImages, key, params)
+    return read_section(EvaluateTexts, key, params)
+
+
 def _images(case: _Case, data: Prepared, samples: Path) -> Findings:
     from genline.evaluation import images
-    from genline.evaluation.config import EvaluateImages
     from genline.models.evaluators.classifier import ImageClassifier
     from genline.reporting.samples import write_image_grid
 
     assert isinstance(data, PreparedImages)
     assert isinstance(case.judge.evaluator, ImageClassifier)
-    params = read_section(EvaluateImages, case.key, case.params)
-    model = case.model.model
+    params, model = case.params, case.model.model
+    assert isinstance(params, EvaluateImages)
+    # An image VAE's free bits are those of one latent dimension.
+    free_bits = case.free_bits * model.latent if isinstance(model, VariationalModel) else 0.0
     with _one_thread():
         findings = images.evaluate(
-            model, case.judge.evaluator, data, params, case.seed, case.device
+            model, case.judge.evaluator, data, params, case.seed, case.device, free_bits
         )
     grids = images.shown(model, data, params.shown, case.seed, case.device)
     _empty(samples)
@@ -94,16 +106,17 @@ def _images(case: _Case, data: Prepared, samples: Path) -> Findings:
 
 def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
     from genline.evaluation.text import suite
-    from genline.evaluation.text.config import EvaluateTexts
     from genline.models.evaluators.language_model import LanguageModel
     from genline.reporting.samples import write_texts
 
     assert isinstance(data, PreparedTexts)
     assert isinstance(case.judge.evaluator, LanguageModel)
-    params = read_section(EvaluateTexts, case.key, case.params)
-    model = case.model.model
+    params, model = case.params, case.model.model
+    assert isinstance(params, EvaluateTexts)
     with _one_thread():
-        findings = suite.evaluate(model, case.judge.evaluator, data, params, case.seed, case.device)
+        findings = suite.evaluate(
+            model, case.judge.evaluator, data, params, case.seed, case.device, case.free_bits
+        )
     texts = suite.shown(model, data, params.shown, case.seed, case.device)
     _empty(samples)
     for name, lines in texts.items():
@@ -111,13 +124,13 @@ def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
     return findings
 
 
-def _protocol(evaluate: dict[str, Any]) -> str:
+def protocol(params: EvaluateImages | EvaluateTexts) -> str:
     """sha256 of what decides how figures are measured: counts and draws, not limits or grids.
 
     Figures of unequal counts are not comparable: the bias of a Fréchet distance falls with the
     count, and an importance-weighted bound tightens with the draws.
     """
-    return digest_value({k: v for k, v in evaluate.items() if k not in ("health", "shown")})
+    return digest_value(params.model_dump(exclude={"health", "shown"}))
 
 
 def _empty(samples: Path) -> None:

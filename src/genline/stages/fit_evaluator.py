@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import nn
 
-import genline
-from genline.core.files import digest_tree, digest_value, write_json
+from genline.core.files import digest_value, write_json
 from genline.core.params import PARAMS_FILE, Section, load_yaml, lookup, read_section
+from genline.core.pipeline import code_digest
 from genline.core.seeds import derive_seed
 from genline.data.prepared import Prepared, PreparedImages, load_prepared
 from genline.models.evaluators.config import ImageEvaluator, TextEvaluator
@@ -21,18 +21,6 @@ from genline.training.recipes.evaluators import classifier, language_model
 
 QUALITY = "evaluator.json"
 
-# The code that decides the weights: a checkpoint made by other code is another training's.
-_SOURCES = (
-    "core",
-    "data/batches.py",
-    "data/prepared.py",
-    "models/evaluators",
-    "models/initialisation.py",
-    "models/networks",
-    "training/engine",
-    "training/recipes/evaluators",
-)
-
 
 def run(dataset: str) -> None:
     """Fit the judge of ``dataset`` on its training split; how good it is stands beside it."""
@@ -42,7 +30,8 @@ def run(dataset: str) -> None:
     kind = ImageEvaluator if isinstance(data, PreparedImages) else TextEvaluator
     section: Section = read_section(kind, f"datasets.{dataset}.evaluator", params)
     seed = derive_seed(lookup(params, "seed"), "evaluator", dataset)
-    used = [seed, runtime.model_dump(), section.model_dump(), data.digest, _source_digest()]
+    code = code_digest("fit_evaluator", dataset, lookup(params, f"datasets.{dataset}"))
+    used = [seed, runtime.model_dump(), section.model_dump(), data.digest, code]
     checkpoints = Checkpoints(".genline/checkpoints", f"evaluator-{dataset}", digest_value(used))
     # Held until the outputs stand: an orphan of a killed pipeline must not write them as well.
     with checkpoints.locked():
@@ -70,8 +59,3 @@ def _quality(judge: nn.Module, data: Prepared) -> dict[str, float]:
     if isinstance(data, PreparedImages):
         return classifier.assess(judge, data)
     return language_model.assess(judge, data)
-
-
-def _source_digest() -> str:
-    root = Path(genline.__file__).parent
-    return digest_tree([root / source for source in _SOURCES], root)

@@ -11,7 +11,7 @@ from genline.core.files import read_json
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.data.preparation import images, texts
 from genline.data.preparation.config import PrepareImages, PrepareTexts
-from genline.data.preparation.folder import write_folder
+from genline.data.preparation.folder import META, write_folder
 from genline.data.sources import registry
 
 RAW, VALIDATED, PREPARED = Path("data/raw"), Path("data/validated"), Path("data/prepared")
@@ -35,7 +35,21 @@ def run(dataset: str) -> None:
         )
     _require_valid(VALIDATED / dataset / "result.json", dataset)
     origin = {name: source[name] for name in ("name", "versions")}
-    write_folder(PREPARED / dataset, lambda folder: {**write(folder), "source": origin})
+    folder = PREPARED / dataset
+    write_folder(folder, lambda building: {**write(building), "source": origin})
+    _say(dataset, source["kind"], read_json(folder / META))
+
+
+def _say(dataset: str, kind: str, meta: dict[str, Any]) -> None:
+    counts = ", ".join(f"{name} {count:,}" for name, count in meta["counts"].items())
+    print(f"{dataset}: {sum(meta['counts'].values()):,} {kind}s in {PREPARED / dataset}: {counts}")
+    dropped = [
+        f"{count:,} {reason.replace('_', ' ')}"
+        for reason, count in meta.get("dropped", {}).items()
+        if count
+    ]
+    if dropped:
+        print(f"{dataset}: left out: {', '.join(dropped)}")
 
 
 def _require_valid(result: Path, dataset: str) -> None:

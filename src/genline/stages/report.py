@@ -22,3 +22,5 @@ def run() -> None:
     html, short = page.render(datasets), markdown.render(datasets)
     write_text(PAGE, html)
     write_text(SHORT, short)
+    count = sum(len(dataset.experiments) for dataset in datasets)
+    print(f"{count} experiments on {len(datasets)} datasets: see {PAGE}, in short {SHORT}")

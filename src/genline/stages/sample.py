@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from pathlib import Path
 
 from genline.core.errors import GenlineError
 from genline.data.prepared import ImageSpec
-from genline.reporting.samples import write_image_grid, write_texts
-from genline.tracking.sampling import check_request, draw_images, draw_texts
+from genline.models.sampling import check_request, draw_images, draw_texts
+from genline.reporting.samples import near_square, write_image_grid, write_texts
 
 
 def run(
@@ -34,8 +33,7 @@ def run(
         if target is None:
             raise GenlineError(f"{experiment} draws images; say where to write them: -o FILE.png")
         images = draw_images(stored, count, seed, variant)
-        columns = max(min(count, 10), math.isqrt(count))
-        write_image_grid(target, images, stored.spec.levels, columns)
+        write_image_grid(target, images, stored.spec.levels, near_square(count))
     else:
         texts = draw_texts(stored, count, seed, variant, temperature)
         if target is None:

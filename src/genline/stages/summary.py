@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from genline.core.errors import TrackingError
 from genline.core.files import read_json
 from genline.core.params import PARAMS_FILE, load_yaml
-from genline.reporting.validation.numbers import format_number, interval_decimals
+from genline.reporting.numbers import format_number, interval_decimals
 from genline.reporting.verdict import Standing, Verdict, judge
+from genline.tracking.registry import CHAMPION
+from genline.tracking.standing import held
 
 _REPORT = Path("reports/index.html")
+# The record of what was done to the registry: without it the stage runs again.
+_AGAIN = "rm -r reports/registered && make repro"
 
 
 def run() -> None:
@@ -22,11 +29,26 @@ def run() -> None:
         if records:
             print(f"  {_found(judge(dataset, section['kind'], records))}")
     promotions = [read_json(f"reports/promotion/{name}.json") for name in params["experiments"]]
-    champions = [p["experiment"] for p in promotions if p["decision"] == "champion"]
-    others = [p["experiment"] for p in promotions if p["decision"] != "champion"]
-    kept = f"; not promoted: {', '.join(others)}" if others else ""
-    print(f"  registry: champion of its experiment: {', '.join(champions) or 'none'}{kept}")
+    print(f"  registry: {_registry(promotions)}")
     print("Runs and models in MLflow: make ui")
+
+
+def _registry(promotions: Sequence[Mapping[str, Any]]) -> str:
+    """What was promoted, as the registry has it now: it is no file, and may have been deleted."""
+    wanted = {(p["experiment"], p["decision"]): p["digests"]["model"] for p in promotions}
+    try:
+        found = held(wanted)
+    except TrackingError as error:
+        return f"not looked at: {error}"
+    lacking = [
+        name for (name, alias), digest in wanted.items() if found.get((name, alias)) != digest
+    ]
+    if lacking:
+        return f"does not hold {', '.join(lacking)} as the records say; register again: {_AGAIN}"
+    champions = [p["experiment"] for p in promotions if p["decision"] == CHAMPION]
+    others = [p["experiment"] for p in promotions if p["decision"] != CHAMPION]
+    kept = f"; not promoted: {', '.join(others)}" if others else ""
+    return f"champion of its experiment: {', '.join(champions) or 'none'}{kept}"
 
 
 def _found(verdict: Verdict) -> str:

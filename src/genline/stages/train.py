@@ -9,9 +9,9 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-import genline
-from genline.core.files import digest_tree, digest_value, write_text
+from genline.core.files import digest_value, write_text
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, parse_section, read_section
+from genline.core.pipeline import code_digest
 from genline.core.seeds import derive_seed
 from genline.data.prepared import PreparedTexts, load_prepared
 from genline.models.store import family_config, save_model
@@ -20,20 +20,6 @@ from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.devices import Runtime, make_fabric
 from genline.training.engine.loop import train
 from genline.training.engine.recipe import Context, Recipe
-
-# The code that decides the weights, {family} being the experiment's: a checkpoint made by other
-# code is another training's.
-_SOURCES = (
-    "core",
-    "data/batches.py",
-    "data/prepared.py",
-    "models/base.py",
-    "models/initialisation.py",
-    "models/networks",
-    "models/{family}",
-    "training/engine",
-    "training/recipes/{family}.py",
-)
 
 
 def run(experiment: str) -> None:
@@ -54,7 +40,8 @@ def run(experiment: str) -> None:
         "train": section.model_dump(),
     }
     data = load_prepared(Path("data/prepared") / dataset)
-    digest = digest_value([used, data.digest, _source_digest(family)])
+    code = code_digest("train", experiment, lookup(params, key))
+    digest = digest_value([used, data.digest, code])
     checkpoints = Checkpoints(".genline/checkpoints", experiment, digest)
     # Held until the outputs stand: an orphan of a killed pipeline must not write them as well.
     with (
@@ -77,8 +64,3 @@ def _recipe(family: str, *arguments: Any) -> Recipe:
     module = importlib.import_module(f"genline.training.recipes.{family}")
     recipe: Recipe = module.build(*arguments)
     return recipe
-
-
-def _source_digest(family: str) -> str:
-    root = Path(genline.__file__).parent
-    return digest_tree([root / source.format(family=family) for source in _SOURCES], root)

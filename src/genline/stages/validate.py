@@ -13,6 +13,7 @@ from genline.data.validation.config import Validate
 from genline.data.validation.result import describe, failures, validate, write_result
 from genline.data.validation.suite import read_suite
 from genline.data.validation.tables import IMAGE_COLUMNS, TEXT_COLUMNS, image_table, text_table
+from genline.reporting.validation import items
 from genline.reporting.validation.page import write_page
 
 RAW, VALIDATED, PAGES = Path("data/raw"), Path("data/validated"), Path("reports/validation")
@@ -30,15 +31,25 @@ def run(dataset: str) -> None:
     raw = RAW / dataset
     source = registry.of_kind(raw, kind, dataset)
     suite = read_suite(section.suite, IMAGE_COLUMNS if kind == "image" else TEXT_COLUMNS)
-    items: Any = registry.items(raw)
-    table = image_table(items, source["levels"]) if kind == "image" else text_table(items)
+    found: Any = registry.items(raw)
+    table = image_table(found, source["levels"]) if kind == "image" else text_table(found)
     result = validate(dataset, kind, source, table, suite)
     write_result(VALIDATED / dataset, table, result)
-    write_page(result, PAGES / dataset)
+    typical = items.typical(table["label"].tolist(), items.TYPICAL[kind])
+    examples = [str(name) for name in table["item"].iloc[typical]]
+    shown = items.collect(
+        registry.items(raw), [*examples, *items.offending(result)], source.get("levels", 256)
+    )
+    page = PAGES / dataset
+    write_page(result, page, shown, examples)
+    met = sum(outcome["success"] for outcome in result["expectations"])
+    print(
+        f"{dataset}: {met} of {len(suite)} expectations met by {len(table):,} {kind}s; "
+        f"see {page / 'index.html'}"
+    )
     for outcome in failures(result["expectations"], "warn"):
         print(f"warning: {raw}: {describe(outcome)}", file=sys.stderr)
     failed = failures(result["expectations"], "fail")
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        page = PAGES / dataset / "index.html"
-        raise DataError(f"{raw}: {describe(failed[0])}{more}; see {page}")
+        raise DataError(f"{raw}: {describe(failed[0])}{more}; see {page / 'index.html'}")

@@ -1,29 +1,32 @@
 """The gate: whether a candidate becomes champion. Pure: records in, decision and reason out.
 
-Each side's standard error is read off its 95 % interval as SE = (high − low) / (2 · 1.96). With
-Δ the candidate's improvement (positive is better, whichever way the metric points), a candidate
-replaces the champion only if
+With Δ the candidate's improvement (positive is better, whichever way the metric points), a
+candidate replaces the champion only if the 95 % interval of Δ lies above the margin. The interval
+is that of :mod:`genline.evaluation.comparison`:
 
-    Δ > margin + 1.96 · √(SE_candidate² + SE_champion²)
+- of a likelihood figure, the percentiles of a paired bootstrap: the test items are drawn again a
+  thousand times, seeded, and each resample is scored under both models;
+- of any other figure, Δ ± 1.96 standard errors of the difference, from the standard errors on
+  record. For a Fréchet distance these leave the same groups of test items out on both sides; any
+  others are taken as independent.
 
-that is, if the 95 % interval of the difference lies beyond the margin. Both models are scored on
-the same test items, so their errors are positively correlated at most and the test is
-conservative: it may keep a champion that a paired test would have replaced, never the reverse.
+One candidate that is as good as the champion passes with a chance of about 2.5 %, and of many such
+candidates some will: the gate does not correct for how often it is asked.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from genline.core.errors import ParamsError, nearest
+from genline.evaluation.comparison import Difference, Figure, NotComparableError, difference
+from genline.evaluation.items import Items
 from genline.tracking.config import Register
 
 Outcome = Literal["champion", "challenger"]
 
-_Z = 1.959963984540054  # the 97.5 % quantile of the standard normal distribution
 # What must be the same on both sides, and how it is told that it is not.
 _COMPARABLE = {
     "data": "other data",
@@ -37,18 +40,19 @@ _SHOWN = 12  # hexadecimal digits of a digest in a sentence
 class Record:
     """What the gate knows of a model: ``reports/evaluation/<experiment>.json``, or a part of it.
 
-    ``metrics`` holds at least value, low, high and better of each; ``health`` each check's
-    ``passed`` and ``reason``; ``digests`` the model's, the data's, the evaluator's and
-    the protocol's.
+    ``metrics`` holds at least value, standard_error, low, high and better of each; ``health`` each
+    check's ``passed`` and ``reason``; ``digests`` the model's, the data's, the evaluator's and
+    the protocol's; ``items`` the likelihoods item by item, None where they are not to be had.
     """
 
     digests: Mapping[str, str]
     metrics: Mapping[str, Mapping[str, Any]]
     health: Mapping[str, Mapping[str, Any]]
+    items: Items | None = None
 
     @classmethod
-    def of(cls, evaluation: Mapping[str, Any]) -> Record:
-        return cls(evaluation["digests"], evaluation["metrics"], evaluation["health"])
+    def of(cls, evaluation: Mapping[str, Any], items: Items | None = None) -> Record:
+        return cls(evaluation["digests"], evaluation["metrics"], evaluation["health"], items)
 
     def numbers(self, metric: str) -> dict[str, float] | None:
         """Value and interval of one metric, None where it has no finite figure."""
@@ -87,7 +91,7 @@ def decide(candidate: Record, champion: Record | None, register: Register) -> De
     if failed:
         return Decision("challenger", f"health check failed: {failed}")
     if champion is None:
-        return Decision("champion", "no champion yet, and all health checks passed")
+        return Decision("champion", "the first healthy version")
     for kind, words in _COMPARABLE.items():
         before, now = champion.digests[kind], candidate.digests[kind]
         if before != now:
@@ -97,11 +101,18 @@ def decide(candidate: Record, champion: Record | None, register: Register) -> De
                 f"({before[:_SHOWN]}, not {now[:_SHOWN]}); evaluate it again with these, or "
                 "remove the alias 'champion' to start afresh",
             )
-    ours, theirs = candidate.numbers(name), champion.numbers(name)
-    if ours is None or theirs is None:
+    if name not in champion.metrics:
         return Decision("challenger", f"not comparable: the champion has no {name}")
-    lower_is_better = candidate.metrics[name]["better"] == "lower"
-    return _compare(ours, theirs, lower_is_better, register)
+    ours = Figure(candidate.metrics[name], candidate.items)
+    theirs = Figure(champion.metrics[name], champion.items)
+    try:
+        return _compare(difference(name, ours, theirs), ours, theirs, register)
+    except NotComparableError as error:
+        return Decision(
+            "challenger",
+            f"not comparable: {error}; register the champion again with what `dvc repro` makes "
+            "now, or remove the alias 'champion' to start afresh",
+        )
 
 
 def _require(candidate: Record, name: str) -> None:
@@ -117,25 +128,22 @@ def _require(candidate: Record, name: str) -> None:
         )
 
 
-def _compare(
-    ours: Mapping[str, float],
-    theirs: Mapping[str, float],
-    lower_is_better: bool,
-    register: Register,
-) -> Decision:
-    improvement = (theirs["value"] - ours["value"]) * (1 if lower_is_better else -1)
-    noise = _Z * math.hypot(_standard_error(ours), _standard_error(theirs))
+def _compare(found: Difference, ours: Figure, theirs: Figure, register: Register) -> Decision:
+    lower_is_better = ours.metric["better"] == "lower"
+    sign = -1 if lower_is_better else 1
+    improvement = sign * found.value
+    low, high = sorted((sign * found.low, sign * found.high))
     figures = (
-        f"{register.metric} {ours['value']:.4g} against the champion's {theirs['value']:.4g}, "
-        f"noise ±{noise:.2g}" + (f", margin {register.margin:g}" if register.margin else "")
+        f"{register.metric} {ours.metric['value']:.4g} against the champion's "
+        f"{theirs.metric['value']:.4g}, an improvement of {improvement:.2g} (95 % interval "
+        f"{low:.2g} to {high:.2g}, {found.method})"
+        + (f", margin {register.margin:g}" if register.margin else "")
     )
     # Written so that a NaN anywhere keeps the champion.
-    if improvement > register.margin + noise:
+    if low > register.margin:
         return Decision("champion", f"better beyond the noise: {figures}", compared=True)
     word = "better" if improvement > 0 else "worse" if improvement < 0 else "no different"
     wanted = "but not beyond the noise" if improvement > 0 else "so not promoted"
+    if low > 0:
+        wanted = "but not by the margin"
     return Decision("challenger", f"{word}, {wanted}: {figures}", compared=True)
-
-
-def _standard_error(numbers: Mapping[str, float]) -> float:
-    return (numbers["high"] - numbers["low"]) / (2 * _Z)

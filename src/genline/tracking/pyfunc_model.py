@@ -46,7 +46,7 @@ class Sampler(PythonModel):
 
     def _samples(self, asked: Mapping[Hashable, Any]) -> list[dict[str, str]]:
         from genline.data.prepared import ImageSpec
-        from genline.tracking.sampling import check_request, draw_images, draw_texts
+        from genline.models.sampling import check_request, draw_images, draw_texts
 
         count, seed = int(asked["n"]), int(asked["seed"])
         variant = None if _missing(asked, "variant") else str(asked["variant"])

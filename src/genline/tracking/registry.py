@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genline.core.errors import GenlineError, TrackingError
-from genline.tracking import card, packaging
+from genline.core.files import digest_file
+from genline.evaluation.items import read_items
+from genline.tracking import card, kept_items, packaging
 from genline.tracking.config import Register
 from genline.tracking.gate import Decision, Record, decide
 from genline.tracking.runs import run_for_evaluation
@@ -25,24 +27,29 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-_DIGEST = "genline.model_digest"
+DIGEST = "genline.model_digest"
 _RECORD = "genline.record"  # what the gate needs of a version, as JSON
 _PROMOTION = "genline.promotion"  # what the gate said of it, as JSON
 _AFTERWARDS = "Nothing is lost; then run `dvc repro` again"
-_KEPT = ("value", "low", "high", "count", "floor", "better")
+_ITEMS = "genline.items"  # sha256 of the likelihoods item by item, an artifact of the run
+_KEPT = ("value", "standard_error", "low", "high", "count", "floor", "better", "left_out")
 
 
-def promote(evaluation: Mapping[str, Any], folder: Path, register: Register) -> dict[str, Any]:
+def promote(
+    evaluation: Mapping[str, Any], items: Path, folder: Path, register: Register
+) -> dict[str, Any]:
     """Register the model in ``folder``, let the gate decide, and return the promotion record.
 
     evaluation: the record of ``reports/evaluation/<experiment>.json``; its model digest is that
-    of the folder's weights. Raises TrackingError with one line when MLflow cannot be used, and
+    of the folder's weights. items: ``reports/items/<experiment>.csv``, the likelihoods item by
+    item, which are kept with the version for later candidates to be compared with. Raises
+    TrackingError with one line when MLflow cannot be used, DataError without items, and
     ParamsError when the metric cannot decide; the registry then is as it was, or holds a version
     that the next try goes on with.
     """
     store = resolve()
     try:
-        return _promote(connect(store), store, evaluation, folder, register)
+        return _promote(connect(store), store, evaluation, items, folder, register)
     except TrackingError as error:
         raise TrackingError(f"{error}. {_AFTERWARDS}") from None
     except GenlineError:
@@ -57,12 +64,13 @@ def _promote(
     client: MlflowClient,
     store: Store,
     evaluation: Mapping[str, Any],
+    items: Path,
     folder: Path,
     register: Register,
 ) -> dict[str, Any]:
-    name, candidate = evaluation["experiment"], Record.of(evaluation)
-    incumbent = _by_alias(client, name, CHAMPION)
-    champion = _record(incumbent) if incumbent is not None else None
+    name, candidate = evaluation["experiment"], Record.of(evaluation, read_items(items))
+    incumbent = by_alias(client, name, CHAMPION)
+    champion = _record(client, incumbent) if incumbent is not None else None
     decision = decide(candidate, champion, register)
     version = _by_digest(client, name, candidate.digests["model"])
     promotion = _promotion(name, candidate, champion, decision, register)
@@ -73,15 +81,17 @@ def _promote(
         "genline.decision": promotion["decision"],
         "genline.reason": promotion["reason"],
         "genline.metric": promotion["metric"],
-        _DIGEST: candidate.digests["model"],
+        DIGEST: candidate.digests["model"],
         "genline.data_digest": candidate.digests["data"],
         "genline.evaluator_digest": candidate.digests["evaluator"],
         _PROMOTION: _compact(promotion),
         _RECORD: _compact(_kept(evaluation)),
+        _ITEMS: digest_file(items),
     }
     if version is None:
-        version = _create(client, store, evaluation, folder, tags)
+        version = _create(client, store, evaluation, items, folder, tags)
     else:
+        kept_items.keep(client, version.run_id, items)
         for key, value in tags.items():
             client.set_model_version_tag(name, version.version, key, value)
     number = str(version.version)
@@ -125,6 +135,7 @@ def _create(
     client: MlflowClient,
     store: Store,
     evaluation: Mapping[str, Any],
+    items: Path,
     folder: Path,
     tags: dict[str, str],
 ) -> ModelVersion:
@@ -136,6 +147,7 @@ def _create(
     mlflow.set_registry_uri(store.uri)
     mlflow.set_experiment(experiment_id=experiment_id(client, store, evaluation["dataset"]))
     run_id = run_for_evaluation(client, store, evaluation)
+    kept_items.keep(client, run_id, items)
     uri = packaging.log(folder, evaluation["kind"], name, run_id)
     family = card.family_words(evaluation["family"])
     about = f"{family} on {evaluation['dataset']}. Load `models:/{name}@champion`."
@@ -155,12 +167,13 @@ def _move_aliases(client: MlflowClient, name: str, version: str, decision: Decis
         client.set_registered_model_alias(name, CHALLENGER, version)
         return
     client.set_registered_model_alias(name, CHAMPION, version)
-    challenger = _by_alias(client, name, CHALLENGER)
+    challenger = by_alias(client, name, CHALLENGER)
     if challenger is not None and str(challenger.version) == version:
         client.delete_registered_model_alias(name, CHALLENGER)
 
 
-def _by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+def by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    """The version of the model ``name`` that has the alias, None where there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -174,7 +187,7 @@ def _by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | Non
 def _by_digest(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The version that holds the weights with this digest, the first if somebody made two."""
     versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    found = [v for v in versions if v.tags.get(_DIGEST) == digest]
+    found = [v for v in versions if v.tags.get(DIGEST) == digest]
     return min(found, key=lambda v: int(v.version)) if found else None
 
 
@@ -183,14 +196,15 @@ def _same(one: ModelVersion, other: ModelVersion) -> bool:
     return str(one.version) == str(other.version)
 
 
-def _record(version: ModelVersion) -> Record:
+def _record(client: MlflowClient, version: ModelVersion) -> Record:
     kept = version.tags.get(_RECORD)
     if kept is None:
         raise TrackingError(
             f"version {version.version} of '{version.name}' is champion but was not registered by "
             "genline (it has no record to compare with); remove its alias 'champion' in MLflow"
         )
-    return Record.of(json.loads(kept))
+    items = kept_items.fetch(client, version.run_id, version.tags.get(_ITEMS, ""))
+    return Record.of(json.loads(kept), items)
 
 
 def _kept(evaluation: Mapping[str, Any]) -> dict[str, Any]:

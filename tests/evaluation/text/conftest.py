@@ -62,7 +62,7 @@ class RandomWords(GenerativeModel):
         place = torch.arange(LONGEST + 1)
         return torch.where(place < lengths, rows, torch.where(place == lengths, EOS, PAD))
 
-    def log_likelihood(self, x, variant=None):
+    def log_probability(self, x, variant=None):
         counted = (x != PAD) & (x != BOS)
         return -counted.sum(1) * float(np.log(self.spec.vocabulary))
 

@@ -1,19 +1,15 @@
 """The suite: what it reports for a GAN, a VAE, and for models that have gone wrong."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 
 from genline.core.errors import ModelError
 from genline.data.prepared import pad_texts
-from genline.evaluation.frechet import frechet_distance, gaussian
-from genline.evaluation.record import Metric
+from genline.evaluation.intervals import jackknife_error
 from genline.evaluation.text import suite
 from genline.evaluation.text.config import EvaluateTexts
-from genline.evaluation.text.embedding_distance import jackknife_error
-from genline.evaluation.text.sample_metrics import difference
+from genline.evaluation.text.floors import draw_sets
 
 CPU = torch.device("cpu")
 PARAMS = EvaluateTexts(
@@ -73,7 +69,7 @@ def test_a_collapsed_vae_is_found_out(deaf_vae, evaluator, texts):
 def test_a_model_that_says_one_thing_fails_for_its_lack_of_variety(random_words, evaluator, texts):
     found = suite.evaluate(repeating(random_words, [5, 6, 7]), evaluator, texts, PARAMS, 0, CPU)
     assert not found.health["repetition"].passed
-    assert not found.health["mode_drop"].passed
+    assert not found.health["low_variety"].passed
     assert found.metrics["self_bleu_2"].value == pytest.approx(1.0)
     assert found.metrics["unique"].value == 1 / PARAMS.samples
 
@@ -117,20 +113,50 @@ def test_a_model_that_cannot_decode_a_given_z_is_named(random_words, texts):
         suite.reconstruct(random_words, texts.split("test"), CPU)
 
 
-def test_the_error_of_the_distance_is_its_spread_over_fresh_samples():
+def test_likelihoods_are_kept_text_by_text(judged, deaf_vae, evaluator, texts):
+    test = texts.split("test")
+    items = judged.items
+    assert set(items.nats) == {"nll", "nll_control"}
+    assert items.sizes.tolist() == (test.lengths + 1).tolist()
+    everything = np.arange(len(test))
+    for name in ("perplexity", "perplexity_control"):
+        found = items.statistic(name)(everything)
+        assert found == pytest.approx(judged.metrics[name].value, rel=1e-12)
+    vae = suite.evaluate(deaf_vae, evaluator, texts, PARAMS, 0, CPU)
+    assert set(vae.items.nats) == {"nll", "elbo"}
+    for name in ("nll", "elbo", "perplexity", "perplexity_bound"):
+        found = vae.items.statistic(name)(everything)
+        assert found == pytest.approx(vae.metrics[name].value, rel=1e-12)
+
+
+def test_errors_over_samples_and_over_test_texts_add_up(judged):
+    for name in ("frechet_embedding_distance", "reverse_perplexity"):
+        metric = judged.metrics[name]
+        assert len(metric.left_out) == 25
+        assert metric.standard_error > jackknife_error(metric.left_out) > 0
+
+
+def test_floors_are_the_same_for_every_model(judged, deaf_vae, evaluator, texts):
+    other = suite.evaluate(deaf_vae, evaluator, texts, PARAMS, 1, CPU).metrics
+    for name, metric in other.items():
+        if metric.floor is not None:
+            mine = judged.metrics[name]
+            assert (metric.floor, metric.floor_low) == (mine.floor, mine.floor_low)
+            assert metric.floor_low <= metric.floor <= metric.floor_high, name
+
+
+def test_real_texts_that_the_judge_never_saw_stand_beside_as_many_that_it_saw(judged, texts):
+    unseen = judged.metrics["unseen_frechet_embedding_distance"]
+    assert unseen.count == len(texts.split("valid"))
+    # The judge was not fitted at all, so neither is nearer.
+    assert unseen.floor_low < unseen.value < unseen.floor_high
+    assert unseen.floor > judged.metrics["frechet_embedding_distance"].floor  # fewer texts
+
+
+def test_the_training_texts_of_floors_are_shared_only_where_they_must():
     random = np.random.default_rng(0)
-    real = random.normal(0, 1, (400, 6))
-    moments = gaussian(real)
-    samples = [random.normal(0.3, 1.2, (300, 6)) for _ in range(60)]
-    spread = np.std([frechet_distance(x, real) for x in samples])
-    errors = [jackknife_error(x, moments) for x in samples]
-    assert np.mean(errors) == pytest.approx(spread, rel=0.25)
-
-
-def test_errors_of_a_difference_add_up_in_squares():
-    def metric(value, half):
-        return Metric("t", value, value - half, value + half, 9, None, "", "lower", "", "")
-
-    found = difference({"a": metric(5, 3), "b": metric(2, 4)}, "a", "b", "")
-    assert (found.value, found.low, found.high) == (3, -2, 8)
-    assert math.isclose(found.high - found.value, 5)
+    apart = np.concatenate(draw_sets(100, 25, 4, random))
+    assert sorted(apart) == list(range(100))
+    for chosen in draw_sets(100, 60, 4, random):
+        assert len(set(chosen.tolist())) == 60
+    assert len(draw_sets(50, 50, 4, random)) == 1

@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from genline.core.params import Section
-from genline.evaluation.config import CollapseLimits
+from genline.evaluation.config import CommonHealth
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 
 
-class TextHealth(CollapseLimits):
+class TextHealth(CommonHealth):
     """Limits beyond which a model of texts is not fit to be a champion."""
 
     unique: float = Field(default=0.8, ge=0, le=1, description="least share of samples that differ")
@@ -27,12 +27,6 @@ class TextHealth(CollapseLimits):
         ge=0,
         le=1,
         description="largest share of samples that stand in the training split",
-    )
-    floors: float = Field(
-        default=15.0,
-        gt=1,
-        le=1_000_000,
-        description="largest Fréchet embedding distance, in floors",
     )
 
 

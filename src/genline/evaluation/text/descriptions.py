@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from genline.evaluation.record import Better
+from genline.evaluation.record import Description
 
 BLEU_ORDERS = (2, 3, 4, 5)
 NGRAM_ORDERS = (1, 2, 3)
-
-
-@dataclass(frozen=True)
-class Description:
-    title: str
-    better: Better
-    about: str
-    unit: str = ""
 
 
 DESCRIPTIONS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genline.evaluation.record import Check, Metric
 
 
-def mode_drop(distinct: Metric, least: float) -> Check:
+def low_variety(distinct: Metric, least: float) -> Check:
     """Whether the samples have nearly as many distinct n-grams as real texts do.
 
     ``distinct`` is the share of distinct n-grams and its floor that of as many real texts; fails

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import PreparedTexts
-from genline.evaluation.record import Metric
+from genline.evaluation.record import Description, Metric
 from genline.evaluation.text.ngram_lm import KneserNey
 from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
 from genline.evaluation.variational_metrics import OVER_ITEMS, measure, variational_metrics
-from genline.models.base import VariationalModel
+from genline.models.base import TractableModel, VariationalModel
 from genline.models.evaluators.language_model import over_texts
 
 Floats = npt.NDArray[np.float64]
@@ -34,9 +34,9 @@ class TestTexts:
     def perplexity(self, nats: Floats, name: str, title: str, about: str) -> Metric:
         """The metric of ``nats``, −ln p of each test text in the order of the split."""
         tokens = token_counts(self.data.split("test"))
-        low, high = perplexity_interval(nats, tokens, numpy_generator(self.seed, name))
-        value = perplexity(nats, tokens)
-        return Metric(title, value, low, high, len(nats), None, "", "lower", OVER_ITEMS, about)
+        spread = perplexity_interval(nats, tokens, numpy_generator(self.seed, name))
+        told = Description(title, "lower", about)
+        return told.metric(perplexity(nats, tokens), spread, len(nats), OVER_ITEMS)
 
 
 def baseline_metrics(
@@ -68,46 +68,51 @@ def baseline_metrics(
 
 def variational_text_metrics(
     model: VariationalModel, data: PreparedTexts, draws: int, seed: int, device: torch.device
-) -> dict[str, Metric]:
-    """A VAE's perplexities by the bound and by importance weighting, and its latents' figures."""
+) -> tuple[dict[str, Metric], dict[str, Floats]]:
+    """A VAE's perplexities by the bound and by importance weighting, and its latents' figures.
+
+    Also the nats of each test text, (texts,), by what they are of: ``nll`` and ``elbo``.
+    """
     test = data.split("test")
     order = np.argsort(test.lengths, kind="stable")
     parts = [order[start : start + _ENCODED] for start in range(0, len(order), _ENCODED)]
     batches = [torch.tensor(test.batch(part), device=device) for part in parts]
     figures = measure(model, batches, draws, _DECODED, derive_seed(seed, "variational"))
     texts = TestTexts(data, seed)
+    nats = {name: _in_order(values, order) for name, values in figures.nats.items()}
     metrics = {
         "perplexity": texts.perplexity(
-            _in_order(figures.likelihoods.nll, order),
+            nats["nll"],
             "perplexity",
             "Perplexity, importance-weighted",
             f"An upper bound from {draws} draws of z a text, tighter than that of the ELBO; the "
             "end mark counts as a token, padding and the begin mark do not.",
         ),
         "perplexity_bound": texts.perplexity(
-            _in_order(figures.negative_elbo, order),
+            nats["elbo"],
             "perplexity_bound",
             "Perplexity, ELBO bound",
             "From reconstruction and KL at β = 1, whatever β the training used: the looser bound.",
         ),
     }
-    return metrics | variational_metrics(figures, "text", seed)
+    return metrics | variational_metrics(figures, "text", seed), nats
 
 
-def own_perplexity(
-    model: object, data: PreparedTexts, variant: str, seed: int, device: torch.device
-) -> Metric | None:
-    """The perplexity of a model that gives ``log_likelihood(x, variant)``; None for others."""
-    score = getattr(model, "log_likelihood", None)
-    if score is None:
-        return None
+def own_nats(
+    model: TractableModel, data: PreparedTexts, variant: str, device: torch.device
+) -> Floats:
+    """−ln p of each test text under ``variant``, (texts,)."""
 
     def nats(x: Tensor) -> Tensor:
-        found: Tensor = -score(x, variant)
-        return found
+        return -model.log_probability(x, variant)
 
+    return over_texts(nats, data.split("test"), device)[:, 0]
+
+
+def own_perplexity(nats: Floats, data: PreparedTexts, variant: str, seed: int) -> Metric:
+    """The perplexity of a model whose −ln p of each test text is ``nats``, (texts,)."""
     return TestTexts(data, seed).perplexity(
-        over_texts(nats, data.split("test"), device)[:, 0],
+        nats,
         f"perplexity_{variant}",
         "Perplexity",
         "Of the model's own next-token probabilities on test texts: an adversarial phase is not "

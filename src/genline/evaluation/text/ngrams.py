@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.data.prepared import TextSplit
+from genline.evaluation.intervals import jackknife_error
 from genline.evaluation.text.ngram_table import Ids, NgramTable, join
 
 Floats = npt.NDArray[np.float64]
@@ -80,12 +81,6 @@ def copied(texts: TextSplit, train: TextSplit) -> Floats:
     """1.0 for each text that stands word for word in ``train``, else 0.0: float64 (texts,)."""
     known = _whole(join(texts, train))
     return np.isin(known[: len(texts)], known[len(texts) :]).astype(np.float64)
-
-
-def jackknife_error(left_out: Floats) -> float:
-    """The standard error from the values with each item left out, float64 (n,)."""
-    count = len(left_out)
-    return math.sqrt((count - 1) / count * float(np.square(left_out - left_out.mean()).sum()))
 
 
 def _whole(texts: TextSplit) -> Ids:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.data.prepared import TextSplit
-from genline.evaluation.intervals import Interval, bootstrap_statistic
+from genline.evaluation.intervals import Spread, bootstrap_statistic
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
@@ -28,8 +28,8 @@ def perplexity(nats: Floats, tokens: Ids) -> float:
     return math.exp(float(nats.sum()) / float(tokens.sum()))
 
 
-def perplexity_interval(nats: Floats, tokens: Ids, random: np.random.Generator) -> Interval:
-    """The 95 % bootstrap interval over texts; a resample counts its own tokens."""
+def perplexity_interval(nats: Floats, tokens: Ids, random: np.random.Generator) -> Spread:
+    """The bootstrap over texts; a resample counts its own tokens."""
     return bootstrap_statistic(
         lambda chosen: perplexity(nats[chosen], tokens[chosen]), len(nats), random
     )

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Protocol, runtime_checkable
-
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from genline.core.errors import ModelError
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import PreparedTexts, TextSplit, strip_marks
 from genline.data.tokenizer import TextTokenizer
 from genline.evaluation import health
-from genline.evaluation.record import Check, Findings, Metric
+from genline.evaluation.comparison import difference_error
+from genline.evaluation.frechet_jackknife import GROUPS
+from genline.evaluation.intervals import student
+from genline.evaluation.items import Items
+from genline.evaluation.record import Check, Description, Findings, Metric, of_sampler
 from genline.evaluation.text.config import EvaluateTexts, TextHealth
-from genline.evaluation.text.health import mode_drop
+from genline.evaluation.text.health import low_variety
 from genline.evaluation.text.likelihood_metrics import (
     baseline_metrics,
+    own_nats,
     own_perplexity,
     variational_text_metrics,
 )
 from genline.evaluation.text.ngram_table import pack, take
-from genline.evaluation.text.sample_metrics import SampleJudge, difference
-from genline.models.base import GenerativeModel, VariationalModel
+from genline.evaluation.text.perplexity import token_counts
+from genline.evaluation.text.sample_metrics import Read, SampleJudge
+from genline.evaluation.text.temperature_curve import against_curve
+from genline.models.base import GenerativeModel, TextDecoder, TractableModel, VariationalModel
 from genline.models.evaluators.language_model import LanguageModel
 
 CONTROL = "control"
+AGAINST_CONTROL = (
+    f"95 %, Student's t, jackknife over {GROUPS} groups of the samples of either and of the test "
+    "texts they share"
+)
+
+Floats = npt.NDArray[np.float64]
 
 _SAMPLED = 1000  # texts drawn together
 
@@ -39,46 +49,64 @@ def evaluate(
     params: EvaluateTexts,
     seed: int,
     device: torch.device,
+    free_bits: float = 0.0,
 ) -> Findings:
     """Judge ``model`` on the test split of ``data``; both networks are on ``device``.
 
     The metrics of the default sampler have plain names; those of another end in its name. A model
     with a control, trained as long without its objective, is also compared with it: by the
     difference of their distances, and by the control's own curve over temperatures.
+    ``free_bits``: nats a text of KL that cost nothing in training.
     """
     judge = SampleJudge(evaluator, data, params.samples, params.ngram_order, seed)
     metrics: dict[str, Metric] = {}
-    drawn: dict[str, TextSplit] = {}
+    read: dict[str, Read] = {}
+    nats: dict[str, Floats] = {}
     for variant in model.variants:
-        drawn[variant] = draw(model, judge.count, seed, variant)
-        found = judge.metrics(drawn[variant], variant)
-        if not isinstance(model, VariationalModel):
-            own = own_perplexity(model, data, variant, seed, device)
-            found |= {"perplexity": own} if own else {}
-        metrics |= _named(found, model, variant)
+        read[variant] = judge.read(draw(model, judge.count, seed, variant))
+        found = judge.metrics(read[variant], variant)
+        if isinstance(model, TractableModel):
+            own = own_nats(model, data, variant, device)
+            found["perplexity"] = own_perplexity(own, data, variant, seed)
+            nats["nll" if variant == model.variants[0] else f"nll_{variant}"] = own
+        metrics |= of_sampler(found, variant, model.variants)
     if isinstance(model, VariationalModel):
-        metrics = (
-            variational_text_metrics(model, data, params.importance_samples, seed, device) | metrics
-        )
+        found, nats = variational_text_metrics(model, data, params.importance_samples, seed, device)
+        metrics = found | metrics
     metrics |= baseline_metrics(judge.test_nats, data, params.ngram_order, seed)
-    checks = _health(metrics, params.health)
+    metrics["unseen_frechet_embedding_distance"] = judge.floors.unseen
+    items = Items("tokens", token_counts(judge.test), nats)
+    checks = _health(metrics, params.health, free_bits)
     if CONTROL not in model.variants:
-        return Findings(metrics, checks)
-    metrics["frechet_embedding_distance_vs_control"] = difference(
-        metrics,
-        "frechet_embedding_distance",
-        f"frechet_embedding_distance_{CONTROL}",
-        "Model less control, both trained for as long: below zero the adversarial phase has "
-        "helped, above zero it has harmed, and an interval that holds zero decides neither.",
-    )
-    sweep = []
+        return Findings(metrics, checks, items=items)
+    metrics["frechet_embedding_distance_vs_control"] = versus_control(metrics)
+    rows = []
     for temperature in params.temperatures:
         # At 1 these are the samples already judged.
-        texts = drawn[CONTROL]
+        row = read[CONTROL]
         if temperature != 1.0:
-            texts = draw(model, judge.count, seed, CONTROL, temperature)
-        sweep.append(judge.sweep_row(texts, temperature))
-    return Findings(metrics, checks, sweep)
+            row = judge.read(draw(model, judge.count, seed, CONTROL, temperature))
+        rows.append(row)
+    beyond = against_curve(read[model.variants[0]], rows, judge.count)
+    if beyond is not None:
+        metrics["reverse_perplexity_vs_control"] = beyond
+    sweep = [judge.sweep_row(*row) for row in zip(rows, params.temperatures, strict=True)]
+    return Findings(metrics, checks, sweep, items)
+
+
+def versus_control(metrics: dict[str, Metric]) -> Metric:
+    """The model's Fréchet embedding distance less its control's, from the same test texts."""
+    mine, other = (metrics[f"frechet_embedding_distance{end}"] for end in ("", f"_{CONTROL}"))
+    error, _ = difference_error(mine.to_json(), other.to_json())
+    value = mine.value - other.value
+    told = Description(
+        f"{mine.title}, difference",
+        mine.better,
+        "Model less control, both trained for as long: below zero the adversarial phase has "
+        "helped, above zero it has harmed, and an interval that holds zero decides neither.",
+        mine.unit,
+    )
+    return told.metric(value, student(value, error, GROUPS - 1), mine.count, AGAINST_CONTROL)
 
 
 def draw(
@@ -95,19 +123,13 @@ def draw(
     return pack(texts)
 
 
-@runtime_checkable
-class _Decoder(Protocol):
-    def decode(self, z: Tensor, generator: torch.Generator, temperature: float) -> Tensor:
-        """int64 (batch, at most max_tokens + 1) of z (batch, latent)."""
-
-
 @torch.no_grad()
 def reconstruct(model: VariationalModel, texts: TextSplit, device: torch.device) -> TextSplit:
     """Each of ``texts`` from the mean of its posterior, the likeliest token at every step.
 
     Raises ModelError for a model that cannot decode a given z.
     """
-    if not isinstance(model, _Decoder):
+    if not isinstance(model, TextDecoder):
         raise ModelError(f"{type(model).__name__} has no decode(z) to reconstruct texts with")
     x = torch.tensor(texts.batch(np.arange(len(texts))), device=device)
     mean, _ = model.posterior(x)
@@ -139,25 +161,11 @@ def shown(
     return lists
 
 
-def _named(found: dict[str, Metric], model: GenerativeModel, variant: str) -> dict[str, Metric]:
-    if variant == model.variants[0]:
-        return found
-    return {
-        f"{name}_{variant}": replace(metric, title=f"{metric.title} ({variant})")
-        for name, metric in found.items()
-    }
-
-
-def _health(metrics: dict[str, Metric], limits: TextHealth) -> dict[str, Check]:
+def _health(metrics: dict[str, Metric], limits: TextHealth, free_bits: float) -> dict[str, Check]:
     """Of the default sampler; the others stand beside it for comparison."""
-    checks = {
-        "divergence": health.divergence(
-            metrics, metrics["frechet_embedding_distance"], limits.floors
-        ),
+    distance = metrics["frechet_embedding_distance"]
+    return health.common(metrics, distance, limits, free_bits) | {
         "memorisation": health.copying(metrics["copied"], limits.copied),
-        "mode_drop": mode_drop(metrics["distinct_2"], limits.distinct),
+        "low_variety": low_variety(metrics["distinct_2"], limits.distinct),
         "repetition": health.repetition(metrics["unique"], limits.unique),
     }
-    if "kl" in metrics:
-        checks["posterior_collapse"] = health.posterior_collapse(metrics, limits)
-    return checks

@@ -51,15 +51,21 @@ class LanguageModel(nn.Module):
 
         Row by row. ``generator`` draws the dropout masks; None means evaluation.
         """
+        return self._token_nll(x, self.states(x, generator), generator)
+
+    def _token_nll(self, x: Tensor, states: Tensor, generator: torch.Generator | None) -> Tensor:
         counted = x[:, 1:] != PAD
-        logits = self.logits(self.states(x, generator)[counted], generator)
+        logits = self.logits(states[counted], generator)
         return functional.cross_entropy(logits, x[:, 1:][counted], reduction="none")
 
     def nll(self, x: Tensor) -> Tensor:
         """−ln p(x) of each text in nats, float64 (batch,): end mark counted, begin mark not."""
+        return self._nll(x, self.states(x))
+
+    def _nll(self, x: Tensor, states: Tensor) -> Tensor:
         counted = x[:, 1:] != PAD
         nats = torch.zeros(counted.shape, dtype=torch.float64, device=x.device)
-        nats[counted] = self.token_nll(x).double()
+        nats[counted] = self._token_nll(x, states, None).double()
         return nats.sum(dim=1)
 
     def features(self, x: Tensor) -> Tensor:
@@ -67,9 +73,12 @@ class LanguageModel(nn.Module):
 
         Marks and padding have no part in it; a text without tokens has the zero vector.
         """
+        return self._features(x, self.states(x))
+
+    def _features(self, x: Tensor, states: Tensor) -> Tensor:
         real = (x[:, 1:-1] != PAD) & (x[:, 1:-1] != EOS)
-        states = self.states(x)[:, 1:] * real.unsqueeze(-1)
-        pooled: Tensor = states.sum(dim=1) / real.sum(dim=1, keepdim=True).clamp_min(1)
+        summed = (states[:, 1:] * real.unsqueeze(-1)).sum(dim=1)
+        pooled: Tensor = summed / real.sum(dim=1, keepdim=True).clamp_min(1)
         return pooled
 
     def nats(self, texts: TextSplit) -> Floats:
@@ -79,6 +88,16 @@ class LanguageModel(nn.Module):
     def embed(self, texts: TextSplit) -> Floats:
         """:meth:`features` of every text, float64 (texts, hidden)."""
         return over_texts(self.features, texts, self.bias.device)
+
+    def read(self, texts: TextSplit) -> tuple[Floats, Floats]:
+        """:meth:`embed` and :meth:`nats` of every text, from one pass over them."""
+
+        def both(x: Tensor) -> Tensor:
+            states = self.states(x)
+            return torch.cat([self._features(x, states), self._nll(x, states)[:, None]], dim=1)
+
+        found = over_texts(both, texts, self.bias.device)
+        return found[:, :-1], found[:, -1]
 
 
 @torch.no_grad()

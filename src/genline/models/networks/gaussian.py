@@ -24,3 +24,14 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     Kingma & Welling 2014, appendix B.
     """
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
+
+
+def log_prior_ratio(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """ln p(z) − ln q(z|x) in nats, for p = N(0, I) and q = N(mean, exp(log_variance)).
+
+    Added to ln p(x|z) it gives the importance weights of Burda et al. 2016, equation 8.
+    z: (..., batch, latent), mean and log_variance: (batch, latent). Gives (..., batch).
+    """
+    spread = (z - mean).square() * (-log_variance).exp()
+    # The normalising constants of the two densities cancel.
+    return 0.5 * (spread + log_variance - z.square()).sum(-1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from genline.data.prepared import EOS, PAD, TextSplit
+from genline.data.prepared import PAD
 from genline.models.networks.dropout import dropout
 
 State = tuple[Tensor, Tensor]  # hidden and cell, each (1, batch, hidden)
@@ -35,17 +34,6 @@ class LSTMDecoder(nn.Module):
         self.lstm = nn.LSTM(embedding + latent, hidden)
         self.readout = nn.Linear(hidden, embedding)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
-
-    @torch.no_grad()
-    def learn_frequencies(self, texts: TextSplit) -> None:
-        """Set the output bias to the logarithms of the token frequencies of ``texts``.
-
-        It saves the steps that would learn them. A tenth of an occurrence is added to each
-        token, so that one never seen stays possible.
-        """
-        counts = np.bincount(np.asarray(texts.tokens, np.int64), minlength=len(self.bias)) + 0.1
-        counts[EOS] += len(texts)
-        self.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
     def embed(self, tokens: Tensor) -> Tensor:
         """What the LSTM reads at ``tokens``: (..., embedding)."""

@@ -55,4 +55,10 @@ class Train(Section):
     discriminator: Discriminator
     clip: float = Field(gt=0, description="largest norm of a gradient")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged weights that are kept")
-    validate_every: int = Field(ge=1, description="steps between validations")
+    validate_every: int = Field(ge=1, description="steps between validations; the best is kept")
+    validate_texts: int = Field(
+        ge=1, description="texts of the validation split whose likelihood is scored"
+    )
+    validate_samples: int = Field(
+        ge=2, description="most texts of the validation split that as many samples are held against"
+    )

@@ -38,7 +38,7 @@ class TextGAN(GenerativeModel):
         """The language model of ``variant``."""
         return self.control if self.check_variant(variant) == "control" else self.generator
 
-    def log_likelihood(self, x: Tensor, variant: str | None = None) -> Tensor:
+    def log_probability(self, x: Tensor, variant: str | None = None) -> Tensor:
         """log p(x) in nats, float32 (batch,), end mark counted; x int64 (batch, length)."""
         return self.network(variant).log_likelihood(x)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as functional
@@ -14,28 +13,7 @@ from genline.models.networks.decoding import MARKS, sample_texts
 from genline.models.networks.lstm_decoder import LSTMDecoder
 from genline.models.text_gan.config import Train
 from genline.models.text_gan.discriminators import LSTMDiscriminator
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts as a discriminator reads them, time first and without BOS."""
-
-    tokens: Tensor  # int64 (length, batch), PAD after EOS
-    relaxed: Tensor | None = None  # (length, batch, vocabulary) one-hot rows that carry gradient
-
-    @property
-    def real(self) -> Tensor:
-        """Which positions hold tokens: bool (length, batch)."""
-        return self.tokens != PAD
-
-    def embed(self, embedding: nn.Embedding) -> Tensor:
-        if self.relaxed is None:
-            embedded: Tensor = embedding(self.tokens)
-            return embedded
-        return self.relaxed @ embedding.weight
-
-    def detach(self) -> Texts:
-        return Texts(self.tokens)
+from genline.models.text_gan.texts import Texts
 
 
 def text_scores(scores: Tensor, real: Tensor) -> Tensor:
@@ -44,20 +22,19 @@ def text_scores(scores: Tensor, real: Tensor) -> Tensor:
 
 
 class Objective(nn.Module, ABC):
-    """One adversarial game. What it remembers between steps stands in its buffers."""
+    """One adversarial game. What it remembers between steps stands in its buffers.
 
-    def __init__(self, train: Train) -> None:
+    A text of ``max_tokens`` tokens ends there whatever the generator would have drawn next, as
+    every text of the data does: that end mark is no choice of its own.
+    """
+
+    def __init__(self, train: Train, max_tokens: int) -> None:
         super().__init__()
-        self.train_section = train
+        self.train_section, self.max_tokens = train, max_tokens
 
     @abstractmethod
     def draw(
-        self,
-        generator: LSTMDecoder,
-        count: int,
-        max_tokens: int,
-        progress: float,
-        noise: torch.Generator,
+        self, generator: LSTMDecoder, count: int, progress: float, noise: torch.Generator
     ) -> Texts:
         """``count`` texts of the generator; ``progress`` through the phase is in [0, 1]."""
 
@@ -69,11 +46,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def generator_loss(
-        self,
-        generator: LSTMDecoder,
-        discriminator: LSTMDiscriminator,
-        real: Texts,
-        fake: Texts,
+        self, generator: LSTMDecoder, discriminator: LSTMDiscriminator, real: Texts, fake: Texts
     ) -> Tensor:
         """What the generator minimises on the texts it drew."""
 
@@ -90,21 +63,16 @@ class Reinforce(Objective):
 
     baseline: Tensor
 
-    def __init__(self, train: Train) -> None:
-        super().__init__(train)
+    def __init__(self, train: Train, max_tokens: int) -> None:
+        super().__init__(train, max_tokens)
         self.register_buffer("baseline", torch.zeros(()))
 
     def draw(
-        self,
-        generator: LSTMDecoder,
-        count: int,
-        max_tokens: int,
-        progress: float,
-        noise: torch.Generator,
+        self, generator: LSTMDecoder, count: int, progress: float, noise: torch.Generator
     ) -> Texts:
         # UNK may be drawn here: it is a token of the policy whose gradient is taken.
         texts = sample_texts(
-            generator.step, generator.start(count), count, max_tokens, noise, never=MARKS
+            generator.step, generator.start(count), count, self.max_tokens, noise, never=MARKS
         )
         return Texts(texts.T)
 
@@ -127,17 +95,15 @@ class Reinforce(Objective):
         return returns
 
     def generator_loss(
-        self,
-        generator: LSTMDecoder,
-        discriminator: LSTMDiscriminator,
-        real: Texts,
-        fake: Texts,
+        self, generator: LSTMDecoder, discriminator: LSTMDiscriminator, real: Texts, fake: Texts
     ) -> Tensor:
+        drawn = fake.real.clone()
+        drawn[self.max_tokens :] = False  # a forced end earns its reward for the tokens before it
         with torch.no_grad():
             scores = discriminator(fake.embed(discriminator.embedding)).float()
             returns = self.returns(scores, fake.real)
-            mean = returns[fake.real].mean()
-            advantage = (returns - self.baseline) * fake.real
+            mean = returns[drawn].mean()
+            advantage = (returns - self.baseline) * drawn
             self.baseline.lerp_(mean, 0.05)
         begin = torch.full_like(fake.tokens[:1], BOS)
         likelihoods = generator.token_log_likelihood(torch.cat([begin, fake.tokens]).T)
@@ -152,12 +118,7 @@ class Gumbel(Objective):
     """
 
     def draw(
-        self,
-        generator: LSTMDecoder,
-        count: int,
-        max_tokens: int,
-        progress: float,
-        noise: torch.Generator,
+        self, generator: LSTMDecoder, count: int, progress: float, noise: torch.Generator
     ) -> Texts:
         beta = self.train_section.inverse_temperature**progress
         where = generator.bias.device
@@ -167,7 +128,7 @@ class Gumbel(Objective):
         embedded = matrix[BOS].expand(count, -1)
         running = torch.ones(count, dtype=torch.bool, device=where)
         tokens, relaxed = [], []
-        for _ in range(max_tokens + 1):
+        for _ in range(self.max_tokens):
             readout, state = generator.run(embedded[None], state)
             logits = generator.logits(readout[0]).float().index_fill(1, never, -torch.inf)
             uniform = torch.rand(logits.shape, generator=noise, device=where)
@@ -182,6 +143,9 @@ class Gumbel(Objective):
             if not bool(running.any()):
                 break
             embedded = one_hot @ matrix
+        ended = torch.where(running, EOS, PAD)
+        tokens.append(ended)
+        relaxed.append(functional.one_hot(ended, len(matrix)).to(matrix.dtype) * running[:, None])
         return Texts(torch.stack(tokens), torch.stack(relaxed))
 
     def discriminator_loss(
@@ -190,18 +154,13 @@ class Gumbel(Objective):
         return functional.softplus(text_scores(on_fake, fake) - text_scores(on_real, real)).mean()
 
     def generator_loss(
-        self,
-        generator: LSTMDecoder,
-        discriminator: LSTMDiscriminator,
-        real: Texts,
-        fake: Texts,
+        self, generator: LSTMDecoder, discriminator: LSTMDiscriminator, real: Texts, fake: Texts
     ) -> Tensor:
         on_fake = discriminator(fake.embed(discriminator.embedding)).float()
         with torch.no_grad():
             on_real = discriminator(real.embed(discriminator.embedding)).float()
-        return functional.softplus(
-            text_scores(on_real, real.real) - text_scores(on_fake, fake.real)
-        ).mean()
+        # The discriminator's own loss with the sides changed: it is relativistic.
+        return self.discriminator_loss(on_fake, fake.real, on_real, real.real)
 
 
 OBJECTIVES: dict[str, type[Objective]] = {"reinforce": Reinforce, "gumbel": Gumbel}

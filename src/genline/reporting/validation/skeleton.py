@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genline.reporting.validation.numbers import format_interval, format_number
+from genline.reporting.numbers import format_interval, format_number
 
 if TYPE_CHECKING:
     from jinja2 import Environment

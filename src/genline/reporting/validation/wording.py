@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genline.reporting.validation.numbers import format_exact
+from genline.reporting.numbers import format_exact
 from genline.reporting.validation.skeleton import plain as readable
 
 # {range}, {set} and so on are filled in from the arguments by _parts().
@@ -47,6 +47,26 @@ _SENTENCES = {
         "The shares of the values differ from {partition} by less than {threshold} nats (KL)"
     ),
     "expect_compound_columns_to_be_unique": "{Most} combination of {columns} stands once",
+}
+
+# The columns of the item tables of genline.data.validation.
+COLUMNS = {
+    "label": "The class of an image, or the part of the source a text is from.",
+    "channels": "Values a pixel: 1 for grey, 3 for colour.",
+    "height": "Rows of pixels.",
+    "width": "Columns of pixels.",
+    "min": "The darkest level in an image.",
+    "max": "The brightest level in an image.",
+    "mean": "The mean level of an image: how bright it is.",
+    "std": "The standard deviation of an image’s levels: its contrast.",
+    "entropy": "How varied an image’s levels are, in bits: 0 for a blank one.",
+    "near_constant": "Whether an image has next to no contrast, so that nothing is seen on it.",
+    "characters": "The length of a text, in characters.",
+    "words": "The length of a text, in words.",
+    "control_characters": "Invisible control characters in a text, tabs and line breaks aside.",
+    "replacement_characters": "Characters lost to a wrong encoding, shown as �.",
+    "ascii_letters": "The share of plain letters a to z: low for tables, code or other scripts.",
+    "repetition": "The share of a text’s most frequent word: high for a text that repeats itself.",
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -47,9 +50,24 @@ def resolve_device(runtime: Runtime) -> str:
     return runtime.device
 
 
+@contextmanager
+def _without_torchmetrics() -> Iterator[None]:
+    """Fabric imports torchmetrics only to ask its version, and with it SciPy's signals and
+    Matplotlib: a second in each stage that trains. Inside, torchmetrics is not to be had."""
+    if "torchmetrics" in sys.modules:
+        yield
+        return
+    sys.modules["torchmetrics"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["torchmetrics"]
+
+
 def make_fabric(runtime: Runtime) -> Fabric:
     """A Fabric on the chosen device with the chosen precision, threads set."""
-    from lightning_fabric import Fabric
+    with _without_torchmetrics():
+        from lightning_fabric import Fabric
 
     use_threads(runtime)
     device = resolve_device(runtime)

@@ -73,8 +73,8 @@ class _Loop:
         self.title, self.recipe, self.checkpoints, self.on_row = title, recipe, checkpoints, on_row
         self.every = max(1, recipe.steps // RECORDS)
         self.history = History()
-        self.best: dict[str, Tensor] | None = None
-        self.best_value = math.inf
+        self.best: dict[str, Tensor] = {}  # beside the last state, which training goes on from
+        self.best_values: dict[str, float] = {}
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
         self.start = 0
@@ -88,7 +88,7 @@ class _Loop:
             for step in range(self.start, self.recipe.steps):
                 self._add(self.recipe.step(step))
                 done = step + 1
-                if done % self.every == 0 or done == self.recipe.steps:
+                if done % self.every == 0 or self._ends_phase(done):
                     self._record(done, progress)
                     if self.parent not in (None, os.getppid()):
                         self._save(done)
@@ -100,8 +100,7 @@ class _Loop:
                         self._save(done)
                         saved = time.monotonic()
                 progress.advance()
-        kept = self.best if self.best is not None else self.recipe.result()
-        weights = self.recipe.finish(kept)
+        weights = self.recipe.finish(self.recipe.result() | self.best)
         self._refuse_non_finite_weights(weights)
         seconds = time.monotonic() - began
         return Trained(weights, self.history, self.recipe.steps - self.start, seconds)
@@ -123,22 +122,32 @@ class _Loop:
             figures = self.recipe.validate(done)
             self._refuse_non_finite(figures, done)
             row |= figures
-            self._keep_if_best(figures)
+            self._keep_if_best(figures, done)
         self.history.rows.append(row)
         self.on_row(row)
 
+    def _ends_phase(self, done: int) -> bool:
+        return done == self.recipe.steps or done in self.recipe.phase_ends
+
     def _validation_is_due(self, done: int) -> bool:
-        """After ``validate_every`` steps or at the first record that follows, and at the end."""
+        """After ``validate_every`` steps or at the first record that follows, and at the end of
+        every phase, so that the last state of each is a candidate."""
         every = self.recipe.validate_every
         if every == 0:
             return False
-        return done == self.recipe.steps or done // every > (done - self.every) // every
+        return self._ends_phase(done) or done // every > (done - self.every) // every
 
-    def _keep_if_best(self, figures: Row) -> None:
-        objective = self.recipe.objective
-        if objective is not None and figures[objective] < self.best_value:
-            self.best_value = figures[objective]
-            self.best = {k: v.detach().clone() for k, v in self.recipe.result().items()}
+    def _keep_if_best(self, figures: Row, done: int) -> None:
+        decides, beginning = self.recipe.selects_by, self.recipe.selects(done)
+        if decides is None or beginning is None:
+            return
+        if figures[decides] < self.best_values.get(beginning, math.inf):
+            self.best_values[beginning] = figures[decides]
+            self.best |= {
+                name: value.detach().clone()
+                for name, value in self.recipe.result().items()
+                if name.startswith(beginning)
+            }
 
     def _refuse_non_finite(self, row: Row, done: int) -> None:
         for name, value in row.items():
@@ -163,7 +172,7 @@ class _Loop:
                 "recipe": self.recipe.state_dict(),
                 "rows": self.history.rows,
                 "best": self.best,
-                "best_value": self.best_value,
+                "best_values": self.best_values,
             }
         )
 
@@ -173,7 +182,7 @@ class _Loop:
             return
         self.recipe.load_state_dict(state["recipe"])
         self.start, self.history.rows = state["step"], state["rows"]
-        self.best, self.best_value = state["best"], state["best_value"]
+        self.best, self.best_values = state["best"], state["best_values"]
         for row in self.history.rows:
             self.on_row(row)
         print(f"{self.title}: resumed at step {self.start} of {self.recipe.steps}", flush=True)

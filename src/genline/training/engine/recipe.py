@@ -47,7 +47,8 @@ class Recipe(ABC):
 
     steps: int
     validate_every: int = 0  # 0: never
-    objective: str | None = None  # the key of validate() to minimise; None keeps the last state
+    phase_ends: frozenset[int] = frozenset()  # steps at which a phase before the last one ends
+    selects_by: str | None = None  # the key of validate() that decides; None keeps the last state
 
     def __init__(self) -> None:
         self.modules: dict[str, nn.Module] = {}
@@ -66,6 +67,14 @@ class Recipe(ABC):
     @abstractmethod
     def result(self) -> dict[str, Tensor]:
         """The weights to keep, as the family's model names them."""
+
+    def selects(self, step: int) -> str | None:
+        """How the names of the weights begin whose best state is sought after ``step`` steps.
+
+        Each beginning has a best state of its own, so that phases which train different networks
+        do not compete; "" is all weights, None is a phase of which nothing is kept.
+        """
+        return ""
 
     def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Called once with the kept weights: fit what is fitted after training, add it."""

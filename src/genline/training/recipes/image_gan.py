@@ -10,10 +10,10 @@ from genline.data.batches import ShuffledBatches
 from genline.data.prepared import PreparedImages, SplitName
 from genline.models.image_gan.config import Model, Train
 from genline.models.image_gan.discriminators import DISCRIMINATORS
-from genline.models.image_gan.distance import energy_distance
 from genline.models.image_gan.model import ImageGAN
 from genline.models.image_gan.objectives import OBJECTIVES, squared_gradient
 from genline.models.initialisation import seeded
+from genline.models.networks.energy import energy_distance
 from genline.models.networks.pixels import normalise
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
@@ -27,8 +27,12 @@ class ImageGANRecipe(Recipe):
     """Both networks see the same generated batch, so a step runs the generator once.
 
     The gradient penalty is computed every ``r1_every`` steps and weighted by as much (Karras et
-    al. 2020, appendix B, lazy regularisation). The averaged generator is kept.
+    al. 2020, appendix B, lazy regularisation). The averaged generator is kept in the state whose
+    images came nearest to the validation split, since adversarial training need not end at its
+    best. ``loss`` is the generator's.
     """
+
+    selects_by = "valid_distance"
 
     def __init__(self, context: Context, data: PreparedImages, model: Model, train: Train) -> None:
         super().__init__()
@@ -46,7 +50,7 @@ class ImageGANRecipe(Recipe):
             self.gan = ImageGAN(model, data.spec).to(context.device)
             make = DISCRIMINATORS[train.discriminator.network]
             self.discriminator = make(train.discriminator, data.spec).to(context.device)
-        self.objective_terms = OBJECTIVES[train.objective]
+        self.objective = OBJECTIVES[train.objective]
         self.average = ExponentialAverage(self.gan, train.ema)
         betas = (train.beta1, train.beta2)
         self.optimizer_g, self.optimizer_d = (
@@ -60,7 +64,7 @@ class ImageGANRecipe(Recipe):
         self.generators = {"latents": self.noise}
 
     def step(self, step: int) -> dict[str, Tensor]:
-        fabric, terms = self.context.fabric, self.objective_terms
+        fabric, terms = self.context.fabric, self.objective
         rate = self.train.learning_rate * linear_decay(step, self.steps, self.train.decay)
         set_learning_rate(self.optimizer_g, rate)
         set_learning_rate(self.optimizer_d, rate)

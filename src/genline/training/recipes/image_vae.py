@@ -28,7 +28,7 @@ class ImageVAERecipe(Recipe):
     training, and the best are kept.
     """
 
-    objective = "valid_loss"
+    selects_by = "valid_loss"
 
     def __init__(self, context: Context, data: PreparedImages, model: Model, train: Train) -> None:
         super().__init__()

@@ -15,11 +15,15 @@ from genline.core.seeds import derive_seed
 from genline.data.batches import BucketedBatches, ShuffledBatches
 from genline.data.prepared import PreparedTexts
 from genline.models.initialisation import seeded
+from genline.models.networks.decoding import sample_texts
+from genline.models.networks.energy import energy_distance
+from genline.models.networks.frequencies import start_at_frequencies
 from genline.models.networks.lstm_decoder import LSTMDecoder
 from genline.models.text_gan.config import Model, Train
 from genline.models.text_gan.discriminators import DISCRIMINATORS
 from genline.models.text_gan.model import TextGAN
-from genline.models.text_gan.objectives import OBJECTIVES, Texts
+from genline.models.text_gan.objectives import OBJECTIVES
+from genline.models.text_gan.texts import Texts, ngram_bags
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import cosine, ramp
@@ -34,14 +38,32 @@ class TextGANRecipe(Recipe):
     The adversarial phase then trains the generator, and the last phase the control: on the same
     batches in the same order, at the same rates, both without dropout and with the same average.
     They differ in the adversarial gradient alone.
+
+    Of either, the averaged state is kept whose samples are nearest to the validation texts, as
+    what a GAN is for is its samples: likelihood would choose the state that the adversarial
+    gradient has moved least. Of pretraining the last state goes on, at a rate fallen to 0.
+
+    ``loss`` is the NLL of a batch under the network that learns, nats a text, in every phase.
     """
+
+    selects_by = "valid_distance"
 
     def __init__(self, context: Context, data: PreparedTexts, model: Model, train: Train) -> None:
         super().__init__()
         self.context, self.train, self.spec = context, train, data.spec
         self.steps = train.pretrain_steps + 2 * train.adversarial_steps
         self.validate_every = train.validate_every
-        self.texts, self.held_out = data.split("train"), data.split("valid")
+        self.phase_ends = frozenset(
+            {train.pretrain_steps, train.pretrain_steps + train.adversarial_steps}
+        )
+        self.texts, valid = data.split("train"), data.split("valid")
+        shortest_first = np.argsort(valid.lengths[: train.validate_texts], kind="stable")
+        self.held_out = [
+            context.tensor(valid.batch(part))
+            for part in np.array_split(shortest_first, math.ceil(len(shortest_first) / 256))
+        ]
+        compared = np.arange(min(len(valid), train.validate_samples))
+        self.held_out_bags = ngram_bags(context.tensor(valid.batch(compared))[:, 1:])
         self.batches = BucketedBatches(
             self.texts.lengths, train.batch, derive_seed(context.seed, "batches")
         )
@@ -56,14 +78,15 @@ class TextGANRecipe(Recipe):
             self.discriminator = make(data.spec.vocabulary, model.embedding, model.hidden).to(
                 context.device
             )
-        self.gan.generator.learn_frequencies(self.texts)
-        self.objective_terms = OBJECTIVES[train.objective](train).to(context.device)
+        start_at_frequencies(self.gan.generator.bias, self.texts)
+        self.objective = OBJECTIVES[train.objective](train, data.spec.max_tokens)
+        self.objective.to(context.device)
         networks = {"generator": self.gan.generator, "control": self.gan.control}
         self.noise = context.generator("noise")
         self.modules = {
             **networks,
             "discriminator": self.discriminator,
-            "objective": self.objective_terms,
+            "objective": self.objective,
         }
         self.optimizers = {
             name: torch.optim.AdamW(
@@ -118,36 +141,42 @@ class TextGANRecipe(Recipe):
         with self.context.fabric.autocast():
             likelihoods = network.token_log_likelihood(x, p=p, generator=self.noise)
         loss = -likelihoods.sum(1).mean()
-        self._descend(loss, network, self.optimizers[name], rate)
+        self._descend(network, self.optimizers[name], rate, loss)
         return loss
 
     def _play(self, x: Tensor, rate: float, position: int) -> dict[str, Tensor]:
         """One update of the discriminator, then one of the generator, whose anchor is ``x``."""
-        train, terms, generator = self.train, self.objective_terms, self.gan.generator
+        train, generator = self.train, self.gan.generator
         self.discriminator.requires_grad_(True)
         progress = position / train.adversarial_steps
         real = Texts(self.context.tensor(self.texts.batch(self.judged[position]))[:, 1:].T)
         with self.context.fabric.autocast():
-            fake = terms.draw(generator, len(x), self.spec.max_tokens, progress, self.noise)
+            fake = self.objective.draw(generator, len(x), progress, self.noise)
             on_real, on_fake = self._scores(real), self._scores(fake.detach())
-            loss_d = terms.discriminator_loss(on_real, real.real, on_fake, fake.real)
+            loss_d = self.objective.discriminator_loss(on_real, real.real, on_fake, fake.real)
         right = torch.cat([(on_real > 0)[real.real], (on_fake < 0)[fake.real]]).float().mean()
         self._descend(
-            loss_d,
             self.discriminator,
             self.optimizers["discriminator"],
             train.discriminator.learning_rate,
+            loss_d,
         )
 
         self.discriminator.requires_grad_(False)
         with self.context.fabric.autocast():
             likelihood = -generator.token_log_likelihood(x).sum(1).mean()
-            adversarial = terms.generator_loss(generator, self.discriminator, real, fake)
-        loss = train.likelihood_weight * likelihood + train.adversarial_weight * adversarial
-        self._descend(loss, generator, self.optimizers["generator"], rate)
+            adversarial = self.objective.generator_loss(generator, self.discriminator, real, fake)
+        self._descend(
+            generator,
+            self.optimizers["generator"],
+            rate,
+            likelihood,
+            adversarial,
+            weights=(train.likelihood_weight, train.adversarial_weight),
+        )
         self.averages["generator"].update(generator)
         return {
-            "loss": loss,
+            "loss": likelihood,
             "likelihood_loss": likelihood,
             "adversarial_loss": adversarial,
             "discriminator_loss": loss_d,
@@ -160,32 +189,66 @@ class TextGANRecipe(Recipe):
         return scores.float()
 
     def _descend(
-        self, loss: Tensor, network: torch.nn.Module, optimizer: Optimizer, rate: float
+        self,
+        network: torch.nn.Module,
+        optimizer: Optimizer,
+        rate: float,
+        *losses: Tensor,
+        weights: tuple[float, ...] = (1.0,),
     ) -> None:
+        """One step along the gradients of ``losses``, each clipped by itself and then weighted.
+
+        Clipped as one, a large gradient would scale the others down and hide their weights.
+        """
+        parameters = list(network.parameters())
+        total = [torch.zeros_like(p) for p in parameters]
+        for loss, weight in zip(losses, weights, strict=True):
+            optimizer.zero_grad()
+            self.context.fabric.backward(loss)
+            clip_grad_norm_(parameters, self.train.clip)
+            for gradient, parameter in zip(total, parameters, strict=True):
+                if parameter.grad is not None:
+                    gradient.add_(parameter.grad, alpha=weight)
+        for gradient, parameter in zip(total, parameters, strict=True):
+            parameter.grad = gradient
         set_learning_rate(optimizer, rate)
-        optimizer.zero_grad()
-        self.context.fabric.backward(loss)
-        clip_grad_norm_(network.parameters(), self.train.clip)
         optimizer.step()
+
+    def selects(self, step: int) -> str | None:
+        name = self._phase(step)
+        return None if name is None else f"{name}."
+
+    def _phase(self, step: int) -> str | None:
+        """Whose second phase ``step`` steps have come to; None while pretraining."""
+        position = step - self.train.pretrain_steps
+        if position <= 0:
+            return None
+        return "generator" if position <= self.train.adversarial_steps else "control"
 
     @torch.no_grad()
     def validate(self, step: int) -> dict[str, float]:
-        """NLL on the validation split, nats a text, of what each phase has come to."""
-        train = self.train
-        if step <= train.pretrain_steps:
+        """Of what each phase has come to, on the validation split: NLL, nats a text; and after
+        pretraining the energy distance of as many samples as texts are compared, drawn with the
+        same random numbers each time.
+        """
+        name = self._phase(step)
+        if name is None:
             return {"valid_loss": self._held_out_loss(self.gan.generator)}
-        name = "generator" if step <= train.pretrain_steps + train.adversarial_steps else "control"
-        average = self.averages[name].module
-        assert isinstance(average, LSTMDecoder)
-        loss = self._held_out_loss(average)
-        return {"valid_loss": loss} | ({"valid_control_loss": loss} if name == "control" else {})
+        network = self.averages[name].module
+        assert isinstance(network, LSTMDecoder)
+        loss, noise = self._held_out_loss(network), self.context.generator("validation")
+        count = len(self.held_out_bags)
+        samples = sample_texts(
+            network.step, network.start(count), count, self.spec.max_tokens, noise
+        )
+        return {
+            "valid_loss": loss,
+            "valid_distance": energy_distance(ngram_bags(samples), self.held_out_bags),
+        } | ({"valid_control_loss": loss} if name == "control" else {})
 
     def _held_out_loss(self, network: LSTMDecoder) -> float:
-        order = np.argsort(self.held_out.lengths, kind="stable")
-        parts = np.array_split(order, math.ceil(len(order) / 256))
-        batches = (self.context.tensor(self.held_out.batch(part)) for part in parts)
-        total = sum(float(network.log_likelihood(x).double().sum()) for x in batches)
-        return -total / len(order)
+        total = sum(float(network.log_likelihood(x).double().sum()) for x in self.held_out)
+        return -total / sum(map(len, self.held_out))
 
     def result(self) -> dict[str, Tensor]:
         return {

@@ -14,7 +14,12 @@ from genline.core.seeds import derive_seed
 from genline.data.batches import BucketedBatches
 from genline.data.prepared import EOS, PAD, UNK, PreparedTexts
 from genline.models.initialisation import seeded
-from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
+from genline.models.networks.frequencies import start_at_frequencies
+from genline.models.networks.gaussian import (
+    draw_posterior,
+    kl_to_standard_normal,
+    log_prior_ratio,
+)
 from genline.models.text_vae.config import Model, Train
 from genline.models.text_vae.model import NETWORKS, LSTMTextVAE
 from genline.training.engine.averages import ExponentialAverage
@@ -36,7 +41,7 @@ class TextVAERecipe(Recipe):
     bound is loose, and would favour a collapsed state.
     """
 
-    objective = "valid_loss"
+    selects_by = "valid_loss"
 
     def __init__(self, context: Context, data: PreparedTexts, model: Model, train: Train) -> None:
         super().__init__()
@@ -55,7 +60,7 @@ class TextVAERecipe(Recipe):
         with seeded(derive_seed(context.seed, "weights")):
             self.vae = NETWORKS[model.network](model, data.spec).to(context.device)
             self.words = nn.Linear(model.latent, data.spec.vocabulary).to(context.device)
-        self.vae.decoder.learn_frequencies(self.texts)
+        start_at_frequencies(self.vae.decoder.bias, self.texts)
         self.average = ExponentialAverage(self.vae, train.ema)
         self.weights = [*self.vae.parameters(), *self.words.parameters()]
         self.optimizer = torch.optim.AdamW(
@@ -123,9 +128,8 @@ class TextVAERecipe(Recipe):
             mean, log_variance = vae.posterior(x)
             z = draw_posterior(mean, log_variance, noise, self.train.validate_draws)
             likelihood = vae.log_likelihood(x, z).double()
-            spread = (z - mean).square() / log_variance.exp()
-            ratio = 0.5 * (spread + log_variance - z.square()).sum(-1).double()
-            bound = torch.logsumexp(likelihood + ratio, 0) - math.log(len(z))
+            weights = likelihood + log_prior_ratio(z, mean, log_variance).double()
+            bound = torch.logsumexp(weights, 0) - math.log(len(z))
             weighted -= float(bound.sum())
             reconstruction -= float(likelihood.mean(0).sum())
             divergence += float(kl_to_standard_normal(mean, log_variance).double().sum())

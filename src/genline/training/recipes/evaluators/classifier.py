@@ -28,7 +28,7 @@ class ClassifierRecipe(Recipe):
     distance between two sets of real images.
     """
 
-    objective = "valid_loss"
+    selects_by = "valid_loss"
 
     def __init__(self, context: Context, data: PreparedImages, params: ImageEvaluator) -> None:
         super().__init__()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from genline.core.seeds import derive_seed
 from genline.data.batches import BucketedBatches
-from genline.data.prepared import EOS, PreparedTexts, SplitName, TextSplit
+from genline.data.prepared import PreparedTexts, SplitName, TextSplit
 from genline.models.evaluators.config import TextEvaluator
 from genline.models.evaluators.language_model import LanguageModel
 from genline.models.evaluators.language_model import build as build_network
 from genline.models.initialisation import seeded
+from genline.models.networks.frequencies import start_at_frequencies
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import cosine, ramp
 
@@ -31,7 +31,7 @@ class LanguageModelRecipe(Recipe):
     would only learn them.
     """
 
-    objective = "valid_nats"
+    selects_by = "valid_nats"
 
     def __init__(self, context: Context, data: PreparedTexts, params: TextEvaluator) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class LanguageModelRecipe(Recipe):
         )
         with seeded(derive_seed(context.seed, "weights")):
             self.network = build_network(params, data.spec)
-        self.network.bias.data = _log_frequencies(self.texts, data.spec.vocabulary)
+        start_at_frequencies(self.network.bias, self.texts)
         self.network.to(context.device)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), params.learning_rate, betas=(0.9, 0.99), fused=True
@@ -92,11 +92,3 @@ def assess(evaluator: nn.Module, data: PreparedTexts) -> dict[str, float]:
 
 def _nats_a_token(network: LanguageModel, texts: TextSplit) -> float:
     return float(network.nats(texts).sum() / (texts.lengths + 1).sum())
-
-
-def _log_frequencies(texts: TextSplit, vocabulary: int) -> Tensor:
-    counts = np.bincount(np.asarray(texts.tokens, np.int64), minlength=vocabulary).astype(float)
-    counts[EOS] += len(texts)
-    # A tenth of an occurrence each, so that tokens never seen stay possible.
-    counts += 0.1
-    return torch.tensor(np.log(counts / counts.sum()), dtype=torch.float32)

@@ -1,0 +1,83 @@
+"""Two models' figures compared from what is on record."""
+
+import numpy as np
+import pytest
+
+from genline.evaluation.comparison import Figure, NotComparableError, difference
+from genline.evaluation.items import Items
+
+
+def of_texts(nats, tokens=None, **more):
+    nats = np.asarray(nats, np.float64)
+    sizes = np.full(len(nats), 5) if tokens is None else np.asarray(tokens)
+    items = Items("tokens", sizes, {"nll": nats} | more)
+    value = items.statistic("perplexity")(np.arange(len(nats)))
+    spread = float(nats.std(ddof=1) / np.sqrt(len(nats)) / 5 * value)
+    return Figure({"value": value, "standard_error": spread}, items)
+
+
+@pytest.fixture
+def hard_and_easy():
+    """Texts of which some are many times as hard as others, for any model."""
+    return np.random.default_rng(0).gamma(2.0, 10.0, 1000)
+
+
+def test_a_paired_test_finds_a_small_shift_that_an_unpaired_one_cannot(hard_and_easy):
+    better, worse = of_texts(hard_and_easy), of_texts(hard_and_easy + 0.05)
+    paired = difference("perplexity", better, worse)
+    assert paired.high < 0 and paired.beyond_noise
+    assert paired.method == "paired over 1,000 test items"
+    unpaired = difference("fid", better, worse)  # the same figures, as if they were a distance
+    assert not unpaired.beyond_noise
+    assert unpaired.value == paired.value
+
+
+def test_the_same_likelihoods_differ_by_nothing(hard_and_easy):
+    found = difference("perplexity", of_texts(hard_and_easy), of_texts(hard_and_easy))
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_same_comparison_has_the_same_interval(hard_and_easy):
+    noise = np.random.default_rng(1).normal(size=1000)
+    pair = of_texts(hard_and_easy), of_texts(hard_and_easy + noise)
+    assert difference("perplexity", *pair) == difference("perplexity", *pair)
+
+
+def test_swapping_the_two_turns_the_paired_difference_round(hard_and_easy):
+    noise = np.random.default_rng(1).normal(size=1000)
+    first, second = of_texts(hard_and_easy), of_texts(hard_and_easy + noise)
+    there, back = (
+        difference("perplexity", first, second),
+        difference("perplexity", second, first),
+    )
+    assert there.value == -back.value
+    assert there.low == pytest.approx(-back.high)
+
+
+@pytest.mark.parametrize("missing", [Figure({"value": 9.0, "standard_error": 1.0}), "column"])
+def test_a_likelihood_without_items_on_one_side_is_not_compared(hard_and_easy, missing):
+    with_items = of_texts(hard_and_easy)
+    if missing == "column":
+        missing = Figure(with_items.metric, Items("tokens", with_items.items.sizes))
+    for pair in ((with_items, missing), (missing, with_items)):
+        with pytest.raises(NotComparableError, match="no perplexity item by item"):
+            difference("perplexity", *pair)
+
+
+def test_likelihoods_of_other_items_are_not_compared(hard_and_easy):
+    other = of_texts(hard_and_easy, tokens=np.arange(1, 1001))
+    with pytest.raises(NotComparableError, match="of other test items"):
+        difference("perplexity", of_texts(hard_and_easy), other)
+
+
+def test_a_figure_without_a_standard_error_is_not_compared():
+    with pytest.raises(NotComparableError, match="no standard error of fid"):
+        difference("fid", Figure({"value": 1.0}), Figure({"value": 2.0, "standard_error": 0.1}))
+
+
+def test_independent_errors_add_up_in_squares():
+    first = Figure({"value": 5.0, "standard_error": 0.3})
+    second = Figure({"value": 4.0, "standard_error": 0.4})
+    found = difference("fid", first, second)
+    assert (found.value, found.standard_error) == (1.0, 0.5)
+    assert found.low == pytest.approx(1 - 1.959964 * 0.5)

@@ -1,0 +1,66 @@
+"""The error of a Fréchet distance, and of a difference of two from the same real items."""
+
+import numpy as np
+import pytest
+
+from genline.evaluation.comparison import Figure, difference
+from genline.evaluation.frechet import frechet_distance
+from genline.evaluation.frechet_jackknife import RealItems, jackknifed_distance
+from genline.evaluation.intervals import combined_error, jackknife_error
+
+
+def test_the_error_over_samples_is_the_spread_over_fresh_samples():
+    random = np.random.default_rng(0)
+    real = RealItems(random.normal(0, 1, (400, 6)))
+    samples = [random.normal(0.3, 1.2, (300, 6)) for _ in range(60)]
+    spread = np.std([frechet_distance(x, real.features) for x in samples])
+    errors = [real.sample_error(x) for x in samples]
+    assert np.mean(errors) == pytest.approx(spread, rel=0.25)
+
+
+def test_the_whole_error_is_the_spread_when_the_real_items_are_drawn_again_too():
+    random = np.random.default_rng(1)
+    values, errors = [], []
+    for _ in range(80):
+        real = RealItems(random.normal(0, 1, (200, 4)))
+        found = jackknifed_distance(random.normal(0.3, 1.2, (300, 4)), real)
+        values.append(found.value)
+        errors.append(found.standard_error)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.25)
+
+
+def figure(features, real):
+    found = jackknifed_distance(features, real)
+    record = {
+        "value": found.value,
+        "standard_error": found.standard_error,
+        "left_out": list(found.left_out),
+    }
+    return Figure(record)
+
+
+def test_a_difference_from_the_same_real_items_has_the_error_it_shows():
+    # Both models miss in the same direction, so the real items' noise is the same for both.
+    random = np.random.default_rng(2)
+    values, errors, apart = [], [], []
+    for _ in range(80):
+        real = RealItems(random.normal(0, 1, (150, 3)))
+        first, second = (figure(random.normal(0.6, 1.0, (600, 3)), real) for _ in range(2))
+        found = difference("fid", first, second)
+        values.append(found.value)
+        errors.append(found.standard_error)
+        apart.append(
+            combined_error(first.metric["standard_error"], second.metric["standard_error"])
+        )
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.25)
+    assert np.mean(apart) > 1.5 * np.std(values)
+
+
+def test_two_models_with_the_same_samples_differ_by_nothing_but_their_draws():
+    random = np.random.default_rng(3)
+    real = RealItems(random.normal(0, 1, (100, 3)))
+    same = figure(random.normal(0.5, 1, (200, 3)), real)
+    found = difference("fid", same, same)
+    samples = same.metric["standard_error"] ** 2 - jackknife_error(same.metric["left_out"]) ** 2
+    assert found.value == 0
+    assert found.standard_error == pytest.approx(np.sqrt(2 * samples))

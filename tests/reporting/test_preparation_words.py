@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from finished_line import prepared
+
+from genline.reporting.preparation import preparation
+
+
+def test_every_reason_of_the_text_preparation_is_in_words() -> None:
+    meta = prepared("docstrings")
+    meta["dropped"]["empty"] = 1
+    found = preparation("text", 1798, meta)
+    assert [words for words, _ in found.dropped] == [
+        "longer than 16 tokens",
+        "with a word outside the vocabulary of 3,000",
+        "nearly the same as another",
+        "empty",
+    ]
+    assert found.used + sum(count for _, count in found.dropped) == found.total
+
+
+def test_a_reason_not_known_is_still_told() -> None:
+    meta = prepared("digits") | {"dropped": {"too_small": 3}}
+    assert preparation("image", 1800, meta).sentence.endswith("Left out: 3 too small.")
+
+
+def test_where_all_is_used_nothing_is_said_to_be_left_out() -> None:
+    assert "Left out" not in preparation("image", 1797, prepared("digits")).sentence
