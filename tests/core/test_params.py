@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field
@@ -128,3 +128,36 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 def test_looking_up_a_key_that_is_not_there_offers_the_nearest() -> None:
     with pytest.raises(ParamsError, match=r"no key .* did you mean 'digits-vae'"):
         lookup({"experiments": {"digits-vae": {}, "other": {}}}, "experiments.digit-vae")
+
+
+class Round(Section):
+    shape: Literal["round"]
+    radius: int = Field(ge=1)
+
+
+class Square(Section):
+    shape: Literal["square"]
+    side: int = Field(ge=1)
+
+
+class Drawing(Section):
+    figure: Round | Square = Field(discriminator="shape")
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        ({"shape": "rond", "radius": 1}, "d.figure.shape is 'rond'; did you mean 'round'?"),
+        ({"shap": "round", "radius": 1}, "unknown key 'd.figure.shap'; did you mean 'shape'?"),
+        ({"radius": 1}, "key 'd.figure.shape' is missing"),
+        ({"shape": "round", "radus": 1}, "unknown key 'd.figure.radus'; did you mean 'radius'"),
+        ({"shape": "square", "radius": 1}, "unknown key 'd.figure.radius'; known: shape, side"),
+        ({"shape": "square", "side": 0}, "d.figure.side is 0; "),
+    ],
+)
+def test_an_error_in_one_of_several_sections_speaks_of_that_one(
+    figure: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParamsError) as error:
+        parse_section(Drawing, {"figure": figure}, "d")
+    assert message in str(error.value)

@@ -13,11 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from genline import parameters
 from genline.core.errors import DataError, ParamsError
 from genline.core.params import lookup
 from genline.data.prepared import load_images, load_texts
 from genline.data.starting.look import look
-from genline.stages import download, init, parameters, prepare, validate
+from genline.stages import download, init, prepare, validate
 
 ROOT = Path(__file__).parents[2]
 

@@ -58,7 +58,11 @@ def test_preparing_says_what_was_kept_and_what_was_left_out(capsys):
 
 
 def test_downloading_says_what_came_and_how_much(capsys):
-    params = {"datasets": {"digits": {"kind": "image", "source": {"name": "digits"}}}}
+    params = {
+        "datasets": {
+            "digits": {"kind": "image", "source": {"name": "digits", "path": "requirements.lock"}}
+        }
+    }
     write_text("params.yaml", yaml.safe_dump(params))
     download.run("digits")
     assert capsys.readouterr().out == (

@@ -151,14 +151,8 @@ def _one_line(
         return (
             f"{PARAMS_FILE}: {name} is {error['input']!r}; {nearest(error['input'], known)}{more}"
         )
-    if error["type"] == "union_tag_invalid":
-        known = re.findall(r"'([^']+)'", str(error["ctx"]["expected_tags"]))
-        tag = error["ctx"]["tag"]
-        key = str(error["ctx"]["discriminator"]).strip("'")
-        return f"{PARAMS_FILE}: {name}.{key} is '{tag}'; {nearest(tag, known)}{more}"
-    if error["type"] == "union_tag_not_found":
-        key = str(error["ctx"]["discriminator"]).strip("'")
-        return f"{PARAMS_FILE}: key '{name}.{key}' is missing{more}"
+    if error["type"].startswith("union_tag"):
+        return f"{PARAMS_FILE}: {_tag(error, name)}{more}"
     message = error["msg"]
     if message.startswith("Value error, "):
         message = message.removeprefix("Value error, ")
@@ -170,6 +164,19 @@ def _one_line(
     found = found if len(found) <= 80 else found[:77] + "..."
     message = message[0].lower() + message[1:]
     return f"{PARAMS_FILE}: {name} is {found}; {message}{more}"
+
+
+def _tag(error: ErrorDetails, name: str) -> str:
+    """What is wrong with the key that says which section of a union is meant."""
+    key, given = str(error["ctx"]["discriminator"]).strip("'"), error["input"]
+    if error["type"] == "union_tag_invalid":
+        known = re.findall(r"'([^']+)'", str(error["ctx"]["expected_tags"]))
+        tag = str(error["ctx"]["tag"])
+        return f"{name}.{key} is '{tag}'; {nearest(tag, known)}"
+    near = difflib.get_close_matches(key, map(str, given), n=1) if isinstance(given, dict) else []
+    if near:
+        return f"unknown key '{name}.{near[0]}'; did you mean '{key}'?"
+    return f"key '{name}.{key}' is missing"
 
 
 def _as_whole(error: ErrorDetails) -> str | None:

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from genline import parameters
 from genline.core.errors import ParamsError
 from genline.core.files import write_text
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
@@ -23,7 +24,6 @@ from genline.data.starting.blocks import block, insert, limited, written
 from genline.data.starting.look import look
 from genline.data.starting.suite import suite
 from genline.data.validation.tables import image_table, text_table
-from genline.stages import parameters
 
 SUITES = Path("data/expectations")
 _LOOKED_AT = 20_000  # items, spread over all, whose statistics make the suite
