@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genline.data.preparation.near_duplicates import distinct, shingles
+from genline.data.preparation.near_duplicates import distinct
 
 WORDS = st.lists(st.sampled_from("abc"), min_size=0, max_size=9)
+
+
+def shingles(text: str) -> frozenset[tuple[str, ...]]:
+    """The word 3-grams of ``text``, case and punctuation aside; all its words if it has fewer."""
+    words = re.findall(r"\w+", text.lower())
+    count = max(len(words) - 2, 1)
+    return frozenset(tuple(words[i : i + 3]) for i in range(count))
 
 
 def brute_force(texts: list[str], threshold: str) -> list[int]:

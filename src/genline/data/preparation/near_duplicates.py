@@ -3,52 +3,107 @@
 Prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007): with the 3-grams of each set sorted
 from rare to frequent, two sets of similarity at least t share one among the first
 |x| − ⌈t·|x|⌉ + 1 of each. Only sets that do are compared, so the answer is exact.
+
+A set is a run of rising integers in one array, so that memory is some 40 bytes a word.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from array import array
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
 
 _WORD = re.compile(r"\w+")
 _GRAM = 3
+_NO_WORD = 0  # fills up a text of fewer words
+
+Integers = npt.NDArray[np.int64]
 
 
-def shingles(text: str) -> frozenset[tuple[str, ...]]:
-    """The word 3-grams of ``text``, case and punctuation aside; all its words if it has fewer."""
-    words = _WORD.findall(text.lower())
-    count = max(len(words) - _GRAM + 1, 1)
-    return frozenset(tuple(words[i : i + _GRAM]) for i in range(count))
+@dataclass(frozen=True)
+class _Sets:
+    """The different 3-grams of each text, as ranks from rare to frequent, rising."""
+
+    ranks: Integers  # of all texts, one after another
+    ends: Integers  # text i has ranks[ends[i]:ends[i + 1]]
+    first_shared: int  # lower ranks stand in one text only
+
+    def of(self, index: int) -> Integers:
+        found: Integers = self.ranks[self.ends[index] : self.ends[index + 1]]
+        return found
 
 
 def distinct(texts: Sequence[str], threshold: float) -> list[int]:
     """Indices of the texts kept: each in order, unless it nearly repeats one kept before it.
 
-    ``threshold``: the Jaccard similarity, in (0, 1], from which two texts are near-duplicates.
+    Case and punctuation do not count; a text of fewer than 3 words is one 3-gram. ``threshold``:
+    the Jaccard similarity, in (0, 1], from which two texts are near-duplicates.
     """
+    if not texts:
+        return []
     # A fraction, so that 3/5 reaches 0.6 whatever the rounding of floats.
     limit = Fraction(str(threshold))
-    sets = [shingles(text) for text in texts]
-    frequency = Counter(gram for grams in sets for gram in grams)
-    rank = {gram: i for i, gram in enumerate(sorted(frequency, key=lambda g: (frequency[g], g)))}
-    ranked = [frozenset(rank[gram] for gram in grams) for grams in sets]
+    sets = _sets(texts)
     holders: defaultdict[int, list[int]] = defaultdict(list)
     kept: list[int] = []
-    for index, grams in enumerate(ranked):
-        prefix = sorted(grams)[: len(grams) - _ceil(limit * len(grams)) + 1]
-        candidates = {other for gram in prefix for other in holders[gram]}
-        if any(_reaches(grams, ranked[other], limit) for other in candidates):
-            continue
+    for index in range(len(texts)):
+        grams = sets.of(index)
+        prefix = grams[: len(grams) - _ceil(limit * len(grams)) + 1]
+        shared = prefix[np.searchsorted(prefix, sets.first_shared) :].tolist()
+        candidates = {other for gram in shared for other in holders.get(gram, ())}
+        if candidates:
+            own = set(grams.tolist())
+            if any(_reaches(own, sets.of(other), limit) for other in candidates):
+                continue
         kept.append(index)
-        for gram in prefix:
+        for gram in shared:
             holders[gram].append(index)
     return kept
 
 
-def _reaches(x: frozenset[int], y: frozenset[int], limit: Fraction) -> bool:
-    shared = len(x & y)
+def _sets(texts: Sequence[str]) -> _Sets:
+    known: dict[str, int] = {}
+    words, lengths = array("q"), array("q")
+    for text in texts:
+        found = [known.setdefault(w, len(known) + 1) for w in _WORD.findall(text.lower())]
+        found += [_NO_WORD] * (_GRAM - len(found))
+        words.extend(found)
+        lengths.append(len(found))
+    text_of, grams = _grams(np.array(words), np.array(lengths), len(known) + 1)
+    kinds = int(grams.max()) + 1
+    text_of, grams = np.divmod(np.unique(text_of.astype(np.int64) * kinds + grams), kinds)
+    frequency = np.bincount(grams, minlength=kinds)
+    rank = np.empty(kinds, np.int64)
+    rank[np.argsort(frequency, kind="stable")] = np.arange(kinds)
+    ranks = np.sort(text_of * kinds + rank[grams]) % kinds
+    ends = np.concatenate([[0], np.cumsum(np.bincount(text_of, minlength=len(texts)))])
+    return _Sets(ranks, ends, int((frequency == 1).sum()))
+
+
+def _grams(
+    words: Integers, lengths: Integers, known: int
+) -> tuple[npt.NDArray[np.int32], Integers]:
+    """The text and the number of each 3-gram, equal ones having one number."""
+    text_of = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    within = text_of[: -_GRAM + 1] == text_of[_GRAM - 1 :]
+    text_of = text_of[: -_GRAM + 1][within]
+    # By way of pairs, since the product of three numbers might not fit.
+    _, numbers = np.unique(words[:-2][within] * known + words[1:-1][within], return_inverse=True)
+    _, numbers = np.unique(numbers * known + words[2:][within], return_inverse=True)
+    return text_of, numbers
+
+
+def _reaches(x: set[int], y: Integers, limit: Fraction) -> bool:
+    smaller, larger = sorted((len(x), len(y)))
+    if smaller * limit.denominator < limit.numerator * larger:
+        return False
+    shared = len(x.intersection(y.tolist()))
     union = len(x) + len(y) - shared
     return shared * limit.denominator >= limit.numerator * union
 
