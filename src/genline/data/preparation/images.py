@@ -59,7 +59,7 @@ def prepare(
         "spec": spec_to_json(ImageSpec(channels, height, width, levels, seen)),
         "counts": {name: len(found.parts[name]) for name in SPLITS},
         "repeated": len(digests) - len(set(digests)),
-        "repeated_across": found.repeated_across,
+        "dropped": {"repeated_across_splits": found.repeated_across},
         "labels": "given" if classes else "clusters",
     }
 

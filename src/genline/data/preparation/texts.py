@@ -77,7 +77,8 @@ def prepare(
         "dropped": {
             "empty": lengths.count(0),
             "too_long": sum(n > section.max_tokens for n in lengths),
-            "near_duplicate": len(short) - len(kept) + found.repeated_across,
+            "near_duplicate": len(short) - len(kept),
+            "repeated_across_splits": found.repeated_across,
             "unknown_word": dropped,
         },
         "unknown_tokens": unknown,
