@@ -207,8 +207,9 @@ def test_an_error_names_every_place_and_what_would_help(tmp_path: Path) -> None:
     with serving({}) as (address, _):
         closed = "http://127.0.0.1:9/"
         with pytest.raises(DataError) as error:
-            Served(tmp_path, CONTENT, [address, closed]).obtain()
+            Served(tmp_path, CONTENT, [address, closed]).obtain(str(tmp_path / "mirror"))
     message = str(error.value)
+    assert f"{tmp_path}/mirror/mnist: has no {NAME}" in message
     assert f"{address}{NAME}: answered 404 Not Found" in message
     assert f"{closed}{NAME}: cannot be reached" in message
     assert f"set GENLINE_MIRROR to a folder or address that has mnist/{NAME}" in message

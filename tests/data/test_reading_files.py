@@ -167,6 +167,20 @@ def test_a_dangling_link_and_a_file_that_vanishes_are_named(tmp_path: Path) -> N
     assert "link to nothing" in refused(lambda: list(members(tmp_path)))
 
 
+def test_a_linked_folder_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/cats").symlink_to(tmp_path / "real")
+    assert "is a link to a folder" in refused(lambda: list(members(tmp_path / "given")))
+
+
+def test_a_file_name_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    with open(path, "wb") as file:  # noqa: PTH123  (a name of bytes)
+        file.write(b"a")
+    assert r"'caf\udce9.txt' is not UTF-8" in refused(lambda: list(members(tmp_path)))
+
+
 class Hostile:
     def __reduce__(self) -> Any:
         return (os.system, ("echo harmed",))

@@ -38,14 +38,16 @@ def obtain(name: str, manifest: Manifest, file: File, setting: str | None = None
     Raises DataError naming every place that was tried, and what each said.
     """
     said: list[str] = []
-    for place in _on_disk(name, manifest, setting):
-        for form in (file, *file.instead):
-            if (place / form.name).is_file():
-                trouble = mismatch(place / form.name, form)
-                if not trouble:
-                    return place / form.name
-                said.append(f"{place / form.name}: {trouble}")
     folder = cache_folder() / name
+    for place in _on_disk(name, manifest, setting):
+        there = [form for form in (file, *file.instead) if (place / form.name).is_file()]
+        for form in there:
+            trouble = mismatch(place / form.name, form)
+            if not trouble:
+                return place / form.name
+            said.append(f"{place / form.name}: {trouble}")
+        if not there and place != folder:
+            said.append(f"{place}: has no {file.name}")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{file.name}.lock"):
         target = folder / file.name

@@ -60,14 +60,27 @@ def members(path: Path, wanted: Callable[[str], bool] | None = None) -> Iterator
     else:
         raise DataError(f"{path}: no such file or folder")
     for member in found:
+        if not _is_text(member.name):
+            raise DataError(f"{path}: the name {member.name!a} is not UTF-8; rename the file")
         hidden = any(part.startswith(".") for part in PurePosixPath(member.name).parts)
         if not hidden and choose(member.name):
             yield member
 
 
+def _is_text(name: str) -> bool:
+    # Names of other encodings come with lone surrogates, which nothing can write down.
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _in_folder(folder: Path) -> Iterator[Member]:
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
+            if path.is_symlink():  # it would not be looked into
+                raise DataError(f"{path}: is a link to a folder; put the folder itself there")
             continue
         if not path.is_file():
             raise DataError(f"{path}: is a link to nothing, or no regular file; take it out")
