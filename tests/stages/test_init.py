@@ -28,6 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the project's own params.yaml."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", "params.yaml")
+    shutil.copytree(ROOT / "data/expectations", "data/expectations")
     return tmp_path
 
 
@@ -218,3 +219,12 @@ def test_a_name_neither_on_disk_nor_in_the_catalogue_is_offered_the_nearest(
         init.run("mnit", None)
     kind, found = look("mnist")
     assert (kind, found) == ("image", {"name": "mnist", "path": "data/catalogue/mnist.yaml"})
+
+
+def test_nothing_is_written_where_the_name_will_not_do(project: Path) -> None:
+    draw("p", count=3)
+    before = Path("params.yaml").read_text()
+    with pytest.raises(ParamsError, match="evaluators"):
+        init.run("p", "evaluators")
+    assert Path("params.yaml").read_text() == before
+    assert not Path("data/expectations/evaluators.yaml").exists()

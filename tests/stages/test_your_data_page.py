@@ -33,6 +33,7 @@ def test_the_worked_example_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", "params.yaml")
+    shutil.copytree(ROOT / "data/expectations", "data/expectations")
     for language, content in blocks(heading):
         if language == "python":
             exec(compile(content, "docs/your-data.md", "exec"), {})

@@ -139,14 +139,18 @@ def _small(lines: str, count: int) -> str:
 
 
 def _write(text: str, suite_file: Path, expectations: str) -> None:
-    """Both files, once the new params.yaml has been found valid."""
+    """Both files; the suite goes again when the new params.yaml is found not to be valid."""
     if suite_file.exists():
         raise ParamsError(f"{suite_file}: exists already; choose --name, or take it away")
-    with tempfile.TemporaryDirectory() as temporary:
-        candidate = Path(temporary) / PARAMS_FILE.name
-        write_text(candidate, text)
-        parameters.check(candidate)
     write_text(suite_file, expectations)
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            candidate = Path(temporary) / PARAMS_FILE.name
+            write_text(candidate, text)
+            parameters.check(candidate)
+    except ParamsError:
+        suite_file.unlink()
+        raise
     write_text(PARAMS_FILE, text)
 
 
