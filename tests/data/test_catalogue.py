@@ -270,9 +270,9 @@ def test_each_trouble_of_the_network_has_its_words(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"licence": None}, "licence is None"),
+        ({"licence": None}, "licence is "),
         ({"adresses": []}, "unknown key 'adresses'; did you mean 'addresses'?"),
-        ({"files": []}, "files is []"),
+        ({"files": []}, "files is "),
         ({"format": "idy"}, "format is 'idy'; did you mean 'idx'?"),
     ],
 )
