@@ -38,7 +38,17 @@ def prepare(
     lengths = [count_pieces(text) for text in texts]
     short = [t for t, n in zip(texts, lengths, strict=True) if 0 < n <= section.max_tokens]
     kept = [short[i] for i in distinct(short, section.near_duplicates)]
-    parts = split(range(len(kept)), [""] * len(kept), section.valid, section.test, seed)
+    left_out = {
+        "empty": lengths.count(0),
+        "too_long": sum(n > section.max_tokens for n in lengths),
+        "near_duplicate": len(short) - len(kept),
+    }
+    if not kept:
+        raise DataError(f"no text is left: {_counted(len(texts), left_out, section)}")
+    try:
+        parts = split(range(len(kept)), [""] * len(kept), section.valid, section.test, seed)
+    except DataError as error:
+        raise DataError(f"{error}; {_counted(len(texts), left_out, section)}") from None
     tokenizer = TextTokenizer.train([kept[i] for i in parts["train"]], section.vocabulary)
     unknown: dict[SplitName, float] = {}
     dropped = 0
@@ -52,8 +62,10 @@ def prepare(
             encoded = known
         if not encoded:
             raise DataError(
-                f"no {name} text is left without a word outside the vocabulary of "
-                f"{section.vocabulary}; raise vocabulary, or set unknown to keep"
+                f"no {name} text is left: each of {len(parts[name])} has a word outside the "
+                f"vocabulary of {tokenizer.size}; "
+                f"{_counted(len(texts), left_out, section)}, or raise vocabulary, or set unknown "
+                "to keep"
             )
         _write_split(folder, name, encoded, tokenizer.size)
         counts[name] = len(encoded)
@@ -62,13 +74,25 @@ def prepare(
         "spec": spec_to_json(TextSpec(tokenizer.size, section.max_tokens)),
         "counts": counts,
         "dropped": {
-            "empty": lengths.count(0),
-            "too_long": sum(n > section.max_tokens for n in lengths),
-            "near_duplicate": len(short) - len(kept),
+            **left_out,
             "unknown_word": dropped,
         },
         "unknown_tokens": unknown,
     }
+
+
+def _counted(count: int, left_out: dict[str, int], section: PrepareTexts) -> str:
+    """Where ``count`` raw texts have gone before the splits, and which knob lets more through."""
+    kept = count - sum(left_out.values())
+    knobs = {
+        "empty": "give more data",
+        "too_long": f"raise max_tokens {section.max_tokens}",
+        "near_duplicate": f"raise near_duplicates {section.near_duplicates:g}",
+    }
+    most = max(left_out, key=lambda reason: left_out[reason])
+    advice = knobs[most] if left_out[most] else "give more data"
+    lost = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in left_out.items())
+    return f"of {count:,} texts {kept:,} were kept ({lost}): {advice}"
 
 
 def clean(text: str) -> str:
