@@ -24,7 +24,7 @@ from genline.core.params import load_yaml, parse_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import PreparedImages, PreparedTexts, load_prepared, strip_marks
 from genline.evaluation.frechet import frechet_between, gaussian
-from genline.evaluation.text.ngram_table import pack, take
+from genline.evaluation.text.ngram_table import pack
 from genline.evaluation.variational import encode, likelihoods
 from genline.models.base import GenerativeModel, VariationalModel
 from genline.models.evaluators.language_model import over_texts
@@ -78,13 +78,12 @@ def image_figures(model: GenerativeModel, judge: Any, data: PreparedImages) -> F
 
 def text_figures(model: Any, judge: Any, data: PreparedTexts) -> Figures:
     """Fréchet embedding distance to the validation texts, and perplexity on them."""
-    valid, real = data.split("valid"), data.split("train")
+    valid = data.split("valid")
     moments, found = gaussian(judge.embed(valid)), {}
     for variant in model.variants:
         rows = model.sample(SAMPLES, torch.Generator().manual_seed(0), variant)
         features = judge.embed(pack(strip_marks(rows.numpy())))
         found[f"FED {variant}"] = frechet_between(gaussian(features), moments)
-    found["floor"] = frechet_between(gaussian(judge.embed(take(real, np.arange(SAMPLES)))), moments)
     tokens = float((valid.lengths + 1).sum())
     if isinstance(model, VariationalModel):
         order = np.argsort(valid.lengths, kind="stable")

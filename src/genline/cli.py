@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from genline import __version__
 from genline.core.errors import GenlineError
@@ -35,23 +37,58 @@ CRASH_LOG = Path(".genline/crash.log")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; every expected error is one line."""
+    _hold_standard_streams()
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _run(arguments)
-        sys.stdout.flush()
+        _flush()
     except GenlineError as error:
         return _fail(arguments.verb, str(error))
     except BrokenPipeError:
-        # The reader went away (`genline sample … | head`): no error, and no second try at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away (`genline sample … | head`): no error.
+        _let_go_of_output()
     except KeyboardInterrupt:
-        return _fail(arguments.verb, "interrupted; run it again to go on", status=130)
+        return _fail(arguments.verb, _interrupted(), status=130)
     except OSError as error:
+        _let_go_of_output()
         return _fail(arguments.verb, _operating_system(error))
     except Exception as error:  # a bug: keep the details, show one line
         return _fail(arguments.verb, _crash(error), status=70)
     return 0
+
+
+def _hold_standard_streams() -> None:
+    """Where a caller has closed them: the next file opened would take the place of one, and be
+    printed into. A character the terminal has no code for is escaped, and ends nothing."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # None where the caller has closed it
+        sys.stdout.flush()
+
+
+def _let_go_of_output() -> None:
+    """No second try at exit to write what could not be written."""
+    try:
+        _flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupted() -> str:
+    # DVC takes a stage's old outputs away before it starts the stage.
+    if "DVC_STAGE" in os.environ:
+        return "interrupted; `dvc repro` goes on, `dvc checkout` brings the last outputs back"
+    return "interrupted; run it again to go on"
 
 
 def _fail(verb: str, message: str, status: int = 1) -> int:
@@ -60,7 +97,8 @@ def _fail(verb: str, message: str, status: int = 1) -> int:
 
 
 def _operating_system(error: OSError) -> str:
-    where = str(error.filename or "").replace(str(Path.cwd()) + os.sep, "") or "a file"
+    # Files are named by what writes them; what is printed has no name.
+    where = str(error.filename or "").replace(str(Path.cwd()) + os.sep, "") or "standard output"
     advice = {
         errno.ENOSPC: "the disk is full: free some space and run again",
         errno.EFBIG: "the file would pass the size limit: raise `ulimit -f` and run again",
@@ -69,6 +107,10 @@ def _operating_system(error: OSError) -> str:
         errno.EACCES: "permission denied: give this user the right and run again",
         errno.EPERM: "permission denied: give this user the right and run again",
         errno.ENOENT: "no such file or folder",
+        errno.EISDIR: "is a folder where a file is wanted: move it away",
+        errno.ENOTDIR: "a part of this path is a file, not a folder: move it away",
+        errno.ELOOP: "a link that leads back to itself: remove it",
+        errno.ENAMETOOLONG: "the name is too long for the file system: choose a shorter one",
         errno.EMFILE: "too many open files: raise `ulimit -n`",
     }
     reason = error.strerror or str(error) or type(error).__name__
@@ -117,8 +159,15 @@ def _run(arguments: argparse.Namespace) -> None:
         print(f"done in {time.monotonic() - began:.1f} s", flush=True)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A wrong command is one line; the whole usage is a command away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="genline",
         description="Your images or texts to trained, judged and registered generative models.",
         epilog="`dvc repro` runs every stage that is out of date.",
@@ -149,7 +198,11 @@ def _sample(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", help="a name under experiments")
     parser.add_argument("-n", "--count", type=int, default=16, help="default: %(default)s")
     parser.add_argument(
-        "-o", "--output", default=None, metavar="FILE", help="PNG for images; '-' prints texts"
+        "-o",
+        "--output",
+        default=None,
+        metavar="FILE",
+        help="FILE.png for images, FILE.txt for texts; '-' prints texts",
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
@@ -159,5 +212,8 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         "(default) or control; the other families have one",
     )
     parser.add_argument(
-        "--temperature", type=float, default=1.0, help="texts only; default: %(default)s"
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="texts only, 0.01 to 100; default: %(default)s",
     )

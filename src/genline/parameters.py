@@ -13,7 +13,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from genline.core.errors import ParamsError, nearest
+from genline.core.files import require_regular
 from genline.core.params import PARAMS_FILE, Section, load_yaml, parse_section
+from genline.core.wording import found
 from genline.data.preparation.config import PrepareImages, PrepareTexts
 from genline.data.sources.config import ImageSource, TextSource
 from genline.data.validation.config import Validate
@@ -25,9 +27,9 @@ from genline.models.image_vae import config as image_vae
 from genline.models.text_gan import config as text_gan
 from genline.models.text_vae import config as text_vae
 from genline.tracking.config import Register
-from genline.training.engine.devices import Runtime
+from genline.training.engine.devices import Runtime, resolve_device
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class _ImageDataset(Section):
@@ -92,13 +94,49 @@ _FAMILIES: dict[str, tuple[type[Section], str]] = {
 }
 
 
+# What the gate may compare by: figures of the model itself that have a better direction.
+_IMAGE_SAMPLES = ("class_kl", "coverage", "density", "fid", "kid", "precision", "recall")
+_TEXT_SAMPLES = (
+    "copied",
+    "frechet_embedding_distance",
+    "ngram_divergence_1",
+    "ngram_divergence_2",
+    "ngram_divergence_3",
+    "reverse_perplexity",
+)
+_LATENTS = ("active_units", "decoder_use", "elbo", "mutual_information", "nll", "reconstruction")
+METRICS: dict[str, tuple[str, ...]] = {
+    "image_vae": (
+        *_IMAGE_SAMPLES,
+        *(f"{name}_prior" for name in _IMAGE_SAMPLES),
+        *_LATENTS,
+        "bits_per_dimension",
+    ),
+    "image_gan": _IMAGE_SAMPLES,
+    "text_vae": (*_TEXT_SAMPLES, *_LATENTS, "perplexity", "perplexity_bound"),
+    "text_gan": (
+        *_TEXT_SAMPLES,
+        "perplexity",
+        *(f"{name}_control" for name in (*_TEXT_SAMPLES, "perplexity")),
+        "frechet_embedding_distance_vs_control",
+    ),
+}
+
+
 def check(file: Path = PARAMS_FILE) -> None:
-    """Read all of params.yaml. Raises ParamsError with one line for the first thing wrong."""
+    """Read all of params.yaml, and look for what it names: suites of expectations, a device.
+
+    Raises ParamsError with one line for the first thing wrong.
+    """
     params = parse_section(_Params, load_yaml(file), "")
+    if params.runtime.device == "cuda":  # asking takes a second, the import of torch
+        resolve_device(params.runtime)
     for name, value in params.datasets.items():
         _check_name("datasets", name)
         kind = _choice(value, f"datasets.{name}.kind", _DATASETS)
-        parse_section(_DATASETS[kind], value, f"datasets.{name}")
+        described = parse_section(_DATASETS[kind], value, f"datasets.{name}")
+        assert isinstance(described, _ImageDataset | _TextDataset)
+        _check_suite(f"datasets.{name}.validate.suite", described.validation.suite)
     for name, value in params.experiments.items():
         _check_name("experiments", name)
         dataset = _choice(value, f"experiments.{name}.dataset", params.datasets)
@@ -109,7 +147,14 @@ def check(file: Path = PARAMS_FILE) -> None:
                 f"{PARAMS_FILE}: experiments.{name}.family is '{family}', for {kind}s, but its "
                 f"dataset '{dataset}' holds {params.datasets[dataset]['kind']}s"
             )
-        parse_section(section, value, f"experiments.{name}")
+        experiment = parse_section(section, value, f"experiments.{name}")
+        assert isinstance(experiment, _Experiment)
+        metric = experiment.registration.metric
+        if metric not in METRICS[family]:
+            raise ParamsError(
+                f"{PARAMS_FILE}: experiments.{name}.register.metric is {found(metric)}, by which "
+                f"no model of family '{family}' is compared; {nearest(metric, METRICS[family])}"
+            )
 
 
 def require(kind: Literal["datasets", "experiments"], name: str) -> None:
@@ -123,18 +168,38 @@ def _check_name(kind: str, name: str) -> None:
     # The name becomes a folder, a stage and a registered model.
     if not _NAME.fullmatch(name) or name == "evaluators":
         raise ParamsError(
-            f"{PARAMS_FILE}: {kind}.{name}: a name is lower-case letters, digits, '-' and '_', "
-            "and not 'evaluators'"
+            f"{PARAMS_FILE}: {kind}: {found(name)} cannot be a name; a name is 1 to 64 lower-case "
+            "letters, digits, '-' and '_', the first a letter or digit, and not 'evaluators'"
         )
+
+
+def _check_suite(key: str, suite: str) -> None:
+    # A dependency of a stage: DVC takes none from outside of the project.
+    path = Path(suite)
+    if "\0" in suite or path.is_absolute() or not path.resolve().is_relative_to(Path.cwd()):
+        raise ParamsError(
+            f"{PARAMS_FILE}: {key} is {found(suite)}; wanted: a file within the project, named "
+            "from its top folder"
+        )
+    try:
+        require_regular(path, ParamsError)
+    except FileNotFoundError:
+        near = sorted(map(str, path.parent.glob("*.yaml"))) if path.parent.is_dir() else []
+        raise ParamsError(
+            f"{PARAMS_FILE}: {key}: there is no file {suite}; {nearest(suite, near)}"
+        ) from None
+    except ParamsError as error:
+        raise ParamsError(f"{PARAMS_FILE}: {key}: {error}") from None
 
 
 def _choice(value: dict[str, Any], key: str, known: Any) -> str:
     last = key.rsplit(".", 1)[1]
     if last not in value:
-        misspelt = [k for k in value if nearest(k, [last]).startswith("did")]
-        found = f"; did you misspell it as '{misspelt[0]}'?" if misspelt else ""
-        raise ParamsError(f"{PARAMS_FILE}: key '{key}' is missing{found}")
+        misspelt = [k for k in value if nearest(str(k), [last]).startswith("did")]
+        slip = f"; did you misspell it as '{misspelt[0]}'?" if misspelt else ""
+        raise ParamsError(f"{PARAMS_FILE}: key '{key}' is missing{slip}")
     choice = value[last]
-    if choice not in known:
-        raise ParamsError(f"{PARAMS_FILE}: {key} is {choice!r}; {nearest(str(choice), known)}")
-    return str(choice)
+    if not isinstance(choice, str) or choice not in known:
+        hint = nearest(choice if isinstance(choice, str) else "", known)
+        raise ParamsError(f"{PARAMS_FILE}: {key} is {found(choice)}; {hint}")
+    return choice

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from genline.core.files import (
     digest_tree,
     read_json,
     write_atomic,
+    write_bytes,
     write_json,
 )
 
@@ -74,3 +76,84 @@ def test_a_tree_digest_sees_names_and_bytes_but_not_caches(tmp_path: Path) -> No
     second = digest_tree([tmp_path], tmp_path)
     (tmp_path / "b.py").write_text("2")
     assert len({first, second, digest_tree([tmp_path], tmp_path)}) == 3
+
+
+def test_a_device_and_a_pipe_are_written_into_and_stay(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_bytes(pipe, b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+    # Through a link of this test's own, so that a failure cannot harm the machine's device.
+    null = tmp_path / "null"
+    null.symlink_to("/dev/null")
+    write_bytes(null, b"nowhere")
+    assert Path("/dev/null").is_char_device()
+    assert null.is_symlink()
+
+
+def test_a_full_device_is_named(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space") as caught:
+        write_bytes(full, b"x")
+    assert caught.value.filename == str(full)
+
+
+def test_the_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_a_write_protected_file_behind_a_link_is_left_alone(tmp_path: Path) -> None:
+    target, link = tmp_path / "cached", tmp_path / "link"
+    target.write_bytes(b"old")
+    target.chmod(0o444)
+    link.symlink_to(target)
+    with pytest.raises(DataError, match="write-protected"):
+        write_bytes(link, b"new")
+    assert target.read_bytes() == b"old"
+
+
+def test_a_failed_write_names_the_file_and_not_its_temporary(tmp_path: Path) -> None:
+    def fail(file: BinaryIO) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "out.bin"
+    with pytest.raises(OSError, match="No space") as caught:
+        write_atomic(path, fail)
+    assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "1" * 10_000])
+def test_json_beyond_what_can_be_read_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"x\.json: not valid JSON"):
+        read_json(path)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "file").write_text("{}")
+    for name, words in (
+        ("pipe", "is a named pipe"),
+        ("folder", "is a folder"),
+        ("loop", "leads back to itself"),
+        ("lost", "a link to .*nowhere, which is not there"),
+        ("device", "is a device"),
+        ("file/x.json", "file is a file and no folder"),
+    ):
+        with pytest.raises(DataError, match=words):
+            read_json(tmp_path / name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from genline.core.errors import DataError
 from genline.core.folders import replaced_folder
 
 
@@ -29,3 +30,43 @@ def test_a_failure_leaves_the_old_folder_and_nothing_beside_it(tmp_path: Path) -
         raise KeyboardInterrupt
     assert [path.name for path in folder.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").write_text("old")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == folder and (self / "new").exists():
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="No space"), replaced_folder(folder) as building:
+        (building / "new").write_text("new")
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_folder_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.mkdir()
+    (target / "old").write_text("old")
+    link.symlink_to(target)
+    with replaced_folder(link) as building:
+        (building / "new").write_text("new")
+    assert link.is_symlink()
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_not_removed(tmp_path: Path) -> None:
+    place = tmp_path / "folder"
+    place.write_text("mine")
+    refused = pytest.raises(DataError, match="is a file where a folder is wanted")
+    with refused, replaced_folder(place):
+        pass
+    assert place.read_text() == "mine"

@@ -28,6 +28,7 @@ def paths(value: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 
 def test_a_misspelt_key_is_one_line_with_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])  # where the suites are
     every = list(paths(PARAMS))
     assert len(every) > 100
     for *parents, key in every:

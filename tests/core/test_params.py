@@ -1,5 +1,8 @@
+import os
+import re
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
@@ -88,10 +91,23 @@ def test_a_missing_key_says_what_is_wanted() -> None:
     assert "learning rate, in (0, 1)" in text
 
 
-@pytest.mark.parametrize("rate", [0, 1.5, "0.1", None, True])
-def test_a_value_of_the_wrong_type_or_range_is_shown(rate: object) -> None:
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        (0, "0"),
+        (1.5, "1.5"),
+        ("0.1", "'0.1'"),
+        (None, "empty"),
+        (True, "true"),
+        (float("inf"), "infinite"),
+        (float("nan"), r"not a number \(.nan\)"),
+        ([1], "a list"),
+        ({"a": 1}, "a block of keys"),
+    ],
+)
+def test_a_wrong_value_is_shown_with_the_whole_range(rate: object, shown: str) -> None:
     text = message(changed(inner={"steps": 1, "rate": rate}))
-    assert f"top.inner.rate is {rate!r}" in text
+    assert re.search(rf"top\.inner\.rate is {shown}; wanted: a number in \(0, 1\)$", text), text
 
 
 def test_a_long_value_is_cut(tmp_path: Path) -> None:
@@ -161,3 +177,79 @@ def test_an_error_in_one_of_several_sections_speaks_of_that_one(
     with pytest.raises(ParamsError) as error:
         parse_section(Drawing, {"figure": figure}, "d")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "top is empty; wanted: a block with the keys inner, mode"),
+        ([1], "top is a list; wanted: a block with the keys inner, mode"),
+        ({"inner": None}, "top.inner is empty; wanted: a block with the keys steps, rate"),
+        ({}, "key 'top.inner' is missing; wanted: a block with the keys steps, rate"),
+        ({**GOOD, "mode": ["fast"]}, "top.mode is a list; wanted: fast or slow"),
+        (
+            {"inner": {"steps": -1, "rate": 0.5}},
+            "top.inner.steps is -1; wanted: a whole number, 1 or more",
+        ),
+        (
+            {"inner": {"steps": date(2026, 1, 2), "rate": 0.5}},
+            "top.inner.steps is the date 2026-01-02; wanted: a whole number, 1 or more",
+        ),
+        ({**GOOD, 1: 2}, "top.1: the name must be text; quote it ('1')"),
+    ],
+)
+def test_a_wrong_kind_is_told_in_the_words_of_yaml(value: object, words: str) -> None:
+    assert message(value) == f"params.yaml: {words}"
+
+
+def test_a_name_that_is_no_text_and_an_entry_of_a_list_are_placed() -> None:
+    class Named(Section):
+        entries: dict[str, dict[str, int]]
+        sizes: list[Annotated[int, Field(ge=1, le=500)]] = Field(min_length=1)
+
+    for value, words in (
+        ({"entries": {1: {}}, "sizes": [1]}, "entries.1: the name must be text; quote it ('1')"),
+        ({"entries": {}, "sizes": [1, 0]}, "sizes.1 is 0; wanted: a whole number from 1 to 500"),
+        ({"entries": {}, "sizes": []}, "sizes is too short; wanted: at least 1 entry"),
+    ):
+        with pytest.raises(ParamsError) as caught:
+            parse_section(Named, value, "")
+        assert str(caught.value) == f"params.yaml: {words}"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a: 1\nb: x\0y\n", r"line 2: holds the character U\+0000; take it out"),
+        ("? [a, b]\n: 1\n", "line 1: a key is a list or a block; a key is one word"),
+        ("a: 1\n---\nb: 2\n", "line 2: a second document begins here; keep one"),
+        ("a: 2026-13-45\n", "not a value of YAML"),
+        ("a: " + "9" * 5000 + "\n", "not a value of YAML"),
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: !!python/object:os.system x\n", "line 1"),
+    ],
+)
+def test_yaml_that_cannot_be_used_is_one_line(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(ParamsError, match=words) as caught:
+        load_yaml(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_merge_takes_the_keys_of_an_anchor_and_may_replace_them(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {c: &c {<<: *a, y: 3}}\nd: {<<: *c, x: 4}\n")
+    assert load_yaml(path)["b"] == {"c": {"x": 1, "y": 3}}
+    assert load_yaml(path)["d"] == {"x": 4, "y": 3}
+
+
+def test_what_is_no_regular_file_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    pipe, folder, loop = tmp_path / "pipe", tmp_path / "folder", tmp_path / "loop"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    loop.symlink_to(loop)
+    for path, words in ((pipe, "a named pipe"), (folder, "a folder"), (loop, "back to itself")):
+        with pytest.raises(ParamsError, match=words):
+            load_yaml(path)

@@ -281,5 +281,47 @@ def test_a_wrong_source_is_named(project: Path, changes: dict[str, Any], message
 def test_a_share_out_of_range_is_named(project: Path) -> None:
     validate.run("pictures")
     with_params("pictures", "prepare", test=0.5)
-    with pytest.raises(ParamsError, match=r"prepare.test is 0.5; input should be less than 0.5"):
+    with pytest.raises(ParamsError, match=r"test is 0\.5; wanted: a number in \(0, 0\.5\)"):
+        prepare.run("pictures")
+
+
+def test_texts_that_nearly_repeat_each_other_are_counted_when_none_are_left(
+    project: Path,
+) -> None:
+    write_texts([f"Sentence number {i} stands here alone and well." for i in range(300)])
+    with_params("prose", "prepare", near_duplicates=0.2)
+    validate.run("prose")
+    with pytest.raises(DataError) as error:
+        prepare.run("prose")
+    assert "of 300 texts 1 were kept (0 empty, 0 too long, 299 near duplicate)" in str(error.value)
+    assert "raise near_duplicates 0.2" in str(error.value)
+    with_params("prose", "prepare", max_tokens=2)
+    with pytest.raises(DataError, match=r"no text is left.*300 too long.*raise max_tokens 2"):
+        prepare.run("prose")
+
+
+def test_a_word_of_millions_of_characters_fails_the_suite_that_ships(
+    project: Path, request: pytest.FixtureRequest
+) -> None:
+    suite = request.config.rootpath / "data/expectations/docstrings.yaml"
+    with_params("prose", "validate", suite=str(suite))
+    write_texts([*TEXTS, "a" * 3_000_000])
+    with pytest.raises(DataError):
+        validate.run("prose")
+    outcomes = read_json("data/validated/prose/result.json")["expectations"]
+    (long,) = [
+        o
+        for o in outcomes
+        if o["severity"] == "fail" and o["column"] == "characters" and not o["success"]
+    ]
+    assert long["offending"] == [
+        {"item": f"docstrings.jsonl line {len(TEXTS) + 1}", "value": 3_000_000}
+    ]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"success": "yes"}'])
+def test_a_result_that_does_not_say_so_is_no_success(project: Path, content: str) -> None:
+    validate.run("pictures")
+    Path("data/validated/pictures/result.json").write_text(content)
+    with pytest.raises(DataError, match="validation of 'pictures' failed"):
         prepare.run("pictures")

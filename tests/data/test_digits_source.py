@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from genline.core.errors import DataError
-from genline.core.files import digest_file, read_json
+from genline.core.files import digest_file, read_json, write_json
 from genline.data.sources import digits, registry
 from genline.data.sources.config import Digits
 
@@ -101,3 +101,50 @@ def test_a_value_out_of_range_is_read_for_the_expectations_to_catch(raw: Path) -
     (raw / digits.FILE).write_bytes(gzip.compress(ROW.replace("3", "99", 1).encode()))
     (item,) = digits.items(raw)
     assert item.pixels.max() == 99
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (",".join(["1" * 200_000] * 65), "row 1: not CSV"),
+        (f"{ROW}\n{ROW}\n{'1' * 200_000}", "row 3: not CSV"),
+    ],
+)
+def test_a_cell_that_no_reader_takes_is_named(raw: Path, rows: str, message: str) -> None:
+    assert message in broken(raw, gzip.compress(rows.encode()))
+
+
+def test_a_device_or_a_folder_as_the_file_is_named(raw: Path) -> None:
+    file = raw / digits.FILE
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="is a device; a regular file is wanted"):
+        list(registry.items(raw))
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(DataError, match="is a folder; a regular file is wanted"):
+        list(registry.items(raw))
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ([], "names no known source"),
+        ({"name": ["digits"], "kind": "image"}, "names no known source"),
+        ({"name": "digits"}, "kind is neither image nor text"),
+        ({"name": "digits", "kind": "image"}, "holds no versions"),
+        ({"name": "digits", "kind": "image", "versions": {}}, "levels is not a whole number"),
+        (
+            {"name": "digits", "kind": "image", "versions": {}, "levels": "x"},
+            "levels is not a whole number, 2 or more; run the download stage again",
+        ),
+        (
+            {"name": "digits", "kind": "image", "versions": {}, "levels": 17, "classes": -1},
+            "classes is not a whole number, 0 or more",
+        ),
+    ],
+)
+def test_a_record_of_another_shape_is_named(raw: Path, record: object, message: str) -> None:
+    write_json(raw / registry.RECORD, record)
+    with pytest.raises(DataError, match=message):
+        registry.record(raw)

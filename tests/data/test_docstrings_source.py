@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -133,14 +134,30 @@ def test_an_empty_text_is_read_for_the_expectations_to_catch(raw: Path) -> None:
         (b"\xff\xfe", "line 2: byte 1 is not UTF-8"),
         (b'{"txt": "a"}', "line 2: found keys ['txt'], wanted an object with a string"),
         (b'{"text": 3}', "line 2: found keys ['text'], wanted an object with a string"),
-        (b"[1]", "line 2: found list, wanted an object with a string under 'text'"),
+        (b"[1]", "line 2: found a list, wanted an object with a string under 'text'"),
         (b'{"text": "\\ud800"}', "line 2: the text holds half a surrogate pair at character 1"),
+        (b'{"text": "a", "package": "\\ud800"}', "line 2: the package holds half a surrogate"),
+        (b'{"text": "a", "package": {"b": 1}}', "line 2: found no string under 'package'"),
+        (b"[" * 100_000, "line 2: nested too deeply"),
+        (b"1" * 10_000, "line 2: nested too deeply, or a number of thousands of digits"),
         (b"", "line 2: found '', wanted a JSON object"),
     ],
 )
 def test_a_broken_line_is_named(raw: Path, line: bytes, message: str) -> None:
     good = json.dumps({"text": "A whole line."}).encode()
     assert message in broken(raw, b"\n".join([good, line, good, b""]))
+
+
+def test_a_byte_order_mark_is_named(raw: Path) -> None:
+    content = b'\xef\xbb\xbf{"text": "A whole line."}\n'
+    assert "begins with a byte order mark; save it as UTF-8 without" in broken(raw, content)
+
+
+def test_what_is_no_regular_file_is_named(raw: Path) -> None:
+    (raw / docstrings.FILE).unlink()
+    os.mkfifo(raw / docstrings.FILE)
+    with pytest.raises(DataError, match="is a named pipe; a regular file is wanted"):
+        list(registry.items(raw))
 
 
 def test_an_empty_file_is_named(raw: Path) -> None:

@@ -83,13 +83,18 @@ def test_a_misspelt_column_is_offered_the_nearest(tmp_path: Path) -> None:
     assert "no column 'lable'; did you mean 'label'?" in refused(tmp_path, column="lable")
 
 
+@pytest.mark.parametrize("column", [["max"], {"a": 1}, 3])
+def test_a_column_that_is_no_name_is_refused(tmp_path: Path, column: Any) -> None:
+    assert "wanted the name of a column" in refused(tmp_path, column=column)
+
+
 def test_a_misspelt_argument_is_offered_the_nearest(tmp_path: Path) -> None:
     message = refused(tmp_path, max_valu=3)
     assert "unknown argument 'max_valu'; did you mean 'max_value'?" in message
 
 
 def test_a_severity_must_be_given_and_known(tmp_path: Path) -> None:
-    assert "severity is None; wanted fail or warn" in refused(tmp_path, severity=None)
+    assert "severity is empty; wanted fail or warn" in refused(tmp_path, severity=None)
     assert "severity is 'critical'; wanted fail or warn" in refused(tmp_path, severity="critical")
 
 
@@ -123,7 +128,21 @@ def test_values_out_of_range_are_counted_and_named(tmp_path: Path, table: pd.Dat
 
 def test_equal_items_are_both_named(tmp_path: Path, table: pd.DataFrame) -> None:
     found = outcome(tmp_path, table, type="expect_column_values_to_be_unique", column="digest")
-    assert [o["item"] for o in found["offending"]] == ["row 1", "row 6"]
+    assert [(o["item"], o["same_as"]) for o in found["offending"]] == [
+        ("row 1", "row 6"),
+        ("row 6", "row 1"),
+    ]
+    assert describe(found).endswith(
+        "2 of 6 items: row 1 is the same as row 6, row 6 is the same as row 1"
+    )
+
+
+def test_a_repeat_is_named_with_the_first_of_its_kind_however_far_it_is(tmp_path: Path) -> None:
+    twice = [f"digest {i}" for i in range(300)]
+    many = pd.DataFrame({"item": [f"row {i}" for i in range(600)], "digest": twice * 2})
+    found = outcome(tmp_path, many, type="expect_column_values_to_be_unique", column="digest")
+    assert found["unexpected"] == 600
+    assert found["offending"][99]["same_as"] == "row 399"
 
 
 def test_a_row_count_is_observed(tmp_path: Path, table: pd.DataFrame) -> None:
@@ -155,6 +174,22 @@ def test_class_balance_is_a_divergence_in_nats(tmp_path: Path, table: pd.DataFra
     assert not found["success"]
     assert found["observed"] == pytest.approx(0.0566, abs=1e-4)  # ln 4 - H(2, 2, 1, 1 of 6)
     assert outcome(tmp_path, table, threshold=0.06, **entry)["success"]
+    assert "partition_object equal shares of 0, 1, 2, 7" in describe(found)
+    assert describe(found).endswith("), found 0.056633")
+
+
+def test_a_class_outside_the_partition_is_named(tmp_path: Path, table: pd.DataFrame) -> None:
+    found = outcome(
+        tmp_path,
+        table,
+        type="expect_column_kl_divergence_to_be_less_than",
+        column="label",
+        partition_object={"values": [0, 1, 2], "weights": [0.5, 0.25, 0.25]},
+        threshold=0.05,
+    )
+    assert not found["success"]
+    assert "partition_object 0: 50 %, 1: 25 %, 2: 25 %" in describe(found)
+    assert describe(found).endswith("), found no finite divergence: the partition lacks 7")
 
 
 def test_only_the_first_offenders_are_kept_but_all_are_counted(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from judged_digits import EVALUATOR, Digits
+from judged_digits import EVALUATOR, Digits, write_images
 
-from genline.core.errors import ModelError, ParamsError
-from genline.data.prepared import ImageSpec
+from genline.core.errors import DataError, ModelError, ParamsError
+from genline.data.prepared import ImageSpec, load_images
 from genline.models.evaluators.classifier import build
 from genline.models.evaluators.store import load_evaluator
+from genline.training.engine.devices import Runtime, make_fabric
+from genline.training.engine.recipe import Context
+from genline.training.recipes.evaluators import classifier as recipe
 from genline.training.recipes.evaluators.classifier import assess
 
 
@@ -54,6 +57,18 @@ def test_a_truncated_weights_file_is_named_in_one_line(digits: Digits, tmp_path:
 def test_a_missing_folder_says_what_to_run(tmp_path: Path):
     with pytest.raises(ModelError, match=r"no evaluator here.*dvc repro"):
         load_evaluator(tmp_path / "nowhere")
+
+
+def test_images_that_are_all_the_same_are_refused_without_a_warning(
+    digits: Digits, tmp_path: Path, recwarn: pytest.WarningsRecorder
+):
+    same = np.full((1100, 1, 8, 8), 7, np.uint8)
+    write_images(tmp_path / "same", same, np.arange(1100) % 10)
+    context = Context(make_fabric(Runtime(device="cpu", threads=1, precision="32-true")), seed=3)
+    judge = recipe.build(context, load_images(tmp_path / "same"), EVALUATOR)
+    with pytest.raises(DataError, match="no difference between any two training images"):
+        judge.finish(judge.result())
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
 
 
 def test_images_without_labels_are_refused_with_what_would_be_right(digits: Digits):

@@ -21,6 +21,7 @@ from genline.models.image_vae import build
 from genline.models.image_vae.config import Model
 from genline.models.initialisation import seeded
 from genline.models.store import save_model
+from genline.reporting import samples
 from genline.stages import evaluate, fit_evaluator
 from genline.tracking import runs
 
@@ -83,6 +84,25 @@ def test_evaluate_writes_numbers_record_and_samples(
     for name in names:
         with Image.open(Path("reports/samples/vae") / name) as picture:
             assert picture.width > picture.height  # ten columns, two rows
+
+
+def test_samples_that_cannot_all_be_written_leave_the_last_ones(
+    project: Path, told: list[tuple[dict[str, Any], Path]], monkeypatch: pytest.MonkeyPatch
+):
+    folder = Path("reports/samples/vae")
+    folder.mkdir(parents=True)
+    (folder / "samples.png").write_bytes(b"the last")
+    written = samples.write_image_grid
+
+    def full(path: Path, *arguments: Any) -> None:
+        if path.name == "real.png":
+            raise OSError(28, "No space left on device", str(path))
+        written(path, *arguments)
+
+    monkeypatch.setattr(samples, "write_image_grid", full)
+    with pytest.raises(OSError, match="No space"):
+        evaluate.run("vae")
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"samples.png": b"the last"}
 
 
 def test_evaluate_writes_the_likelihood_of_every_test_image(

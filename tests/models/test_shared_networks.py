@@ -70,12 +70,14 @@ def test_energy_distance_is_scipys_in_one_dimension() -> None:
     # scipy's is the square root of the biased form, whose pairs include an item with itself.
     biased = root_of_half_energy_distance(x[:, 0].numpy(), y[:, 0].numpy()) ** 2
     within = float(torch.cdist(x, x).mean()) / 399 + float(torch.cdist(y, y).mean()) / 299
-    assert energy_distance(x, y) == pytest.approx(biased - within, rel=1e-4)
+    assert energy_distance(x, y).distance == pytest.approx(biased - within, rel=1e-4)
 
 
 def test_energy_distance_of_equal_distributions_is_zero_on_average() -> None:
     generator = torch.Generator().manual_seed(0)
-    found = [energy_distance(*torch.randn(2, 40, 5, generator=generator)) for _ in range(200)]
+    found = [
+        energy_distance(*torch.randn(2, 40, 5, generator=generator)).distance for _ in range(200)
+    ]
     assert abs(np.mean(found)) < 4 * np.std(found) / math.sqrt(200)
     assert min(found) < 0 < max(found)
 
@@ -92,4 +94,17 @@ def test_the_prior_ratio_is_that_of_the_two_densities() -> None:
 
 
 def test_energy_distance_from_a_single_item_is_finite() -> None:
-    assert energy_distance(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])) == 10.0
+    assert energy_distance(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])).distance == 10.0
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_the_error_of_an_energy_distance_is_its_spread_over_draws(shift: float) -> None:
+    """At a distance, where its first term leads, and at none, where the second does."""
+    generator = torch.Generator().manual_seed(0)
+    y = torch.randn(1000, 4, generator=generator)
+    found = [
+        energy_distance(torch.randn(150, 4, generator=generator) + shift, y) for _ in range(150)
+    ]
+    spread = float(np.std([f.distance for f in found], ddof=1))
+    error = float(np.sqrt(np.mean([f.error**2 for f in found])))
+    assert error == pytest.approx(spread, rel=0.25)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -130,13 +131,18 @@ def test_a_low_temperature_makes_texts_alike(texts, capsys):
         ({"count": 10**6}, "ask for 1 to 10000"),
         ({"seed": -1}, "seed is -1"),
         ({"temperature": 0.0}, "temperature is 0"),
+        ({"temperature": 1e-30}, "use a number from 0.01 to 100"),
+        ({"temperature": float("inf")}, "use a number from 0.01 to 100"),
         ({"temperature": float("nan")}, "temperature is nan"),
         ({"temperature": 0.5}, "it is for texts"),
         ({"variant": "pior"}, "did you mean 'prior'"),
         ({"output": None}, "say where to write them"),
         ({"output": "no/such/folder/out.png"}, "no such folder"),
         ({"output": "models"}, "is a folder"),
-        ({"experiment": "absent"}, "no model here"),
+        ({"output": ""}, "-o is empty"),
+        ({"output": "out.jpg"}, "images are written as PNG"),
+        ({"output": "out"}, "images are written as PNG"),
+        ({"experiment": "absent"}, "no model here.*`dvc checkout`.*`dvc repro`"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_leaves_nothing(images, project, wrong, message):
@@ -151,3 +157,106 @@ def test_truncated_weights_are_one_line(images, project):
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         ask()
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "notes.txt", "picture.png"])
+@pytest.mark.parametrize("experiment", ["pictures", "prose"])
+def test_a_file_of_another_kind_is_not_overwritten(images, texts, project, name, experiment):
+    if (experiment, name) == ("prose", "notes.txt"):
+        return  # texts replace texts
+    write_text(project / name, "mine\n")
+    with pytest.raises(GenlineError, match=name):
+        ask(experiment, output=name)
+    assert (project / name).read_text() == "mine\n"
+
+
+def test_a_picture_replaces_a_picture_and_texts_replace_texts(images, texts, project):
+    for experiment, name in (("pictures", "out.png"), ("prose", "out.txt")):
+        ask(experiment, output=name)
+        first = (project / name).read_bytes()
+        ask(experiment, output=name, seed=1)
+        assert (project / name).read_bytes() != first
+
+
+def test_texts_take_a_new_name_without_an_extension(texts, project):
+    ask("prose", output="lines")
+    assert (project / "lines").read_text().count("\n") == 4
+
+
+def test_a_device_stays_a_device(images, texts, project):
+    null = project / "null"
+    null.symlink_to("/dev/null")  # a link, so that a failure replaces it and not the device
+    for experiment in ("pictures", "prose"):
+        ask(experiment, output="null")
+    assert null.is_symlink()
+    assert null.is_char_device()
+
+
+def test_texts_for_a_closed_standard_output_are_refused(texts, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(GenlineError, match="standard output is closed; say where"):
+        ask("prose", output=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "no block of keys"),
+        ("{}", "holds no key 'family'"),
+        ('{"family": "image_vea"}', "did you mean|holds no key 'data'"),
+        ('{"family": ["image_vae"], "data": {}}', "of no kind"),
+    ],
+)
+def test_a_config_of_another_shape_is_named(images, project, content, words):
+    write_text(project / "models/pictures/config.json", content)
+    with pytest.raises(GenlineError, match=words) as caught:
+        ask()
+    assert "models/pictures/config.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("latent", 2.5, "model.latent is 2.5; wanted: a whole number from 1 to 4096"),
+        ("latent", 3, "model.safetensors: cannot be read"),
+        ("network", "mlp", "model.network is 'mlp'"),
+    ],
+)
+def test_a_changed_config_is_one_line_that_names_its_file(images, project, key, value, words):
+    file = project / "models/pictures/config.json"
+    config = json.loads(file.read_text())
+    config["model"][key] = value
+    write_text(file, json.dumps(config))
+    with pytest.raises(GenlineError) as caught:
+        ask()
+    assert words in str(caught.value)
+    assert "params.yaml" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_another_kind_of_data_is_named(images, project):
+    file = project / "models/pictures/config.json"
+    config = json.loads(file.read_text())
+    config["data"] = {"kind": "text", "vocabulary": 9, "max_tokens": 3}
+    write_text(file, json.dumps(config))
+    with pytest.raises(GenlineError, match="family 'image_vae' is for images"):
+        ask()
+
+
+def test_a_failed_save_leaves_the_good_model_whole(images, project, monkeypatch):
+    from genline.models import store
+
+    folder = project / "models/pictures"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("genline.models.weights.write_bytes", full)
+    loaded = store.load_model(folder)
+    config = json.loads((folder / "config.json").read_text())
+    model = store.family_config("image_vae").Model(**(config["model"] | {"latent": 5}))
+    with pytest.raises(OSError, match="No space"):
+        store.save_model(folder, "image_vae", model, loaded.spec, loaded.model.state_dict())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["pictures"]

@@ -18,9 +18,13 @@ from genline.tracking.store import connect, experiment_id, resolve
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
+    """An empty folder with a name that must be escaped, made the current one."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "my project #1?"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def free_port():
@@ -41,7 +45,7 @@ def processes_of_group(group):
     return found
 
 
-def test_a_port_in_use_is_one_line_that_offers_a_free_one(tmp_path):
+def test_a_port_in_use_is_one_line_that_offers_a_free_one(project):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TrackingError) as caught:
@@ -49,7 +53,13 @@ def test_a_port_in_use_is_one_line_that_offers_a_free_one(tmp_path):
     offered = re.search(r"try --port (\d+)", str(caught.value))
     assert f"port {port}" in str(caught.value)
     assert offered and int(offered[1]) > port
-    assert not any(tmp_path.iterdir())
+    assert not any(project.iterdir())
+
+
+def test_outside_a_project_it_says_so_and_leaves_nothing(project):
+    with pytest.raises(TrackingError, match="run in the project's top folder"):
+        run(free_port())
+    assert not any(project.iterdir())
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
@@ -64,14 +74,15 @@ def test_a_server_elsewhere_that_is_away_is_one_line(monkeypatch):
         run(5000)
 
 
-def test_a_damaged_database_is_one_line(tmp_path):
-    (tmp_path / "mlflow.db").write_text("not a database")
+def test_a_damaged_database_is_one_line(project):
+    (project / "mlflow.db").write_text("not a database")
     with pytest.raises(TrackingError, match=r"move mlflow\.db away"):
         run(free_port())
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for left-over processes in /proc")
-def test_it_prints_links_that_answer_and_an_interrupt_leaves_no_process(tmp_path):
+def test_it_prints_links_that_answer_and_an_interrupt_leaves_no_process(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody is there, and it is not asked
     store = resolve()
     experiment_id(connect(store), store, "digits")
     port = free_port()
@@ -93,6 +104,7 @@ def test_it_prints_links_that_answer_and_an_interrupt_leaves_no_process(tmp_path
         text = "".join(lines)
         link = re.search(r"digits: (http://127\.0\.0\.1:\d+/#/experiments/1/runs\?.*CHART)", text)
         assert link, text
+        monkeypatch.delenv("http_proxy")
         with urllib.request.urlopen(link[1], timeout=10) as page:
             assert b"MLflow" in page.read()
         [server] = Path(f"/proc/{ui.pid}/task/{ui.pid}/children").read_text().split()

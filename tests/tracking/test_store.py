@@ -1,25 +1,26 @@
 from __future__ import annotations
 
-import http.server
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from genline.core.errors import TrackingError
+from genline.tracking import database_file
 from genline.tracking import store as store_module
-from genline.tracking.store import Store, connect, experiment_id, resolve
+from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
 
 
 def test_without_a_setting_the_store_is_in_the_project_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = resolve()
     assert store.database == tmp_path / "mlflow.db"
+    assert store.uri == f"sqlite:///{tmp_path}/mlflow.db"
     assert store.artifacts == tmp_path / "mlartifacts"
     assert not any(tmp_path.iterdir())
 
@@ -58,7 +59,8 @@ def test_four_processes_may_first_touch_a_fresh_database_at_once(tmp_path):
     answers = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, answers
     assert len({out for out, _ in answers}) == 1
-    assert all(err == "" for _, err in answers)
+    said = [line for _, err in answers for line in err.splitlines()]
+    assert all(line.startswith("waiting up to") for line in said), said
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         found = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
@@ -85,40 +87,6 @@ def test_an_experiment_in_the_bin_is_taken_out(project):
     assert client.get_experiment(first).lifecycle_stage == "active"
 
 
-def test_a_refused_connection_is_one_line_at_once():
-    store = Store("http://127.0.0.1:9", None)
-    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 does not answer.*start it"):
-        connect(store)
-
-
-def test_a_server_that_accepts_and_stays_silent_is_given_up_in_time(monkeypatch):
-    monkeypatch.setattr(store_module, "PROBE_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
-        with pytest.raises(TrackingError, match="does not answer"):
-            connect(Store(f"http://127.0.0.1:{silent.getsockname()[1]}", None))
-        assert time.monotonic() - began < 3
-
-
-def test_a_web_page_that_is_no_mlflow_is_one_line():
-    class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_error(404)
-
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        with pytest.raises(TrackingError, match="cannot be used") as caught:
-            connect(Store(f"http://127.0.0.1:{server.server_port}", None))
-        assert "\n" not in str(caught.value)
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_damaged_database_is_one_line_and_left_as_it_is(tmp_path, content):
     database = tmp_path / "mlflow.db"
@@ -143,11 +111,119 @@ def test_a_database_of_another_version_is_one_line_and_left_as_it_is(project):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_one_line(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(TrackingError, match="cannot be used"):
+    began = time.monotonic()
+    with pytest.raises(TrackingError, match=r"cannot be used \(.*Permission denied"):
         connect(Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow.db"))
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="a folder where root cannot write")
+def test_a_folder_that_denies_even_root_is_told_at_once(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////sys/kernel/mlflow.db")
+    began = time.monotonic()
+    with pytest.raises(TrackingError, match=r"cannot be used \(\[Errno .*mlflow\.db\.lock"):
+        connect(resolve())
+    assert time.monotonic() - began < 5
+
+
+def test_a_database_that_another_program_locks_is_given_up_in_time(project, monkeypatch):
+    monkeypatch.setattr(database_file, "BUSY_SECONDS", 0.2)
+    before = Path("mlflow.db").read_bytes()
+    with closing(sqlite3.connect("mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(TrackingError, match="is locked by another program"):
+            connect(resolve())
+        assert time.monotonic() - began < 5
+    assert Path("mlflow.db").read_bytes() == before
+
+
+def test_a_lock_that_comes_between_is_told_in_plain_words():
+    error = (
+        "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush "
+        "block)\n(sqlite3.OperationalError) database is locked\n[SQL: INSERT INTO tags]"
+    )
+    assert one_line(error).startswith("the database is locked by another program")
+    assert one_line(error.replace("is locked", "is full")).endswith("database is full")
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b ü", "100% mine", "a&b=c;d+e@f:g"])
+def test_the_database_lies_in_a_folder_of_any_name(tmp_path, ready_database, monkeypatch, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "mlflow.db").write_bytes(ready_database)
+    monkeypatch.chdir(folder)
+    store = resolve()
+    client = connect(store)
+    run = client.create_run(experiment_id(client, store, "digits")).info.run_id
+    client.log_text(run, "kept", "note.txt")
+    assert Path(client.download_artifacts(run, "note.txt")).read_text() == "kept"
+    assert [p.read_text() for p in folder.glob("mlartifacts/**/note.txt")] == ["kept"]
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    with closing(sqlite3.connect("mlflow.db")) as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
+def test_a_folder_whose_name_mlflow_would_misread_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "a%20b"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(TrackingError, match="rename that folder without '%'"):
+        connect(resolve())
+    assert not any(folder.iterdir())
+
+
+def test_an_escaped_tracking_uri_names_the_file_that_mlflow_opens(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite+pysqlite:///{tmp_path}/a%20b.db?timeout=9")
+    assert resolve().database == tmp_path / "a b.db"
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////{}", "sqlite:///."])
+def test_a_folder_in_place_of_a_database_is_one_line(tmp_path, monkeypatch, uri):
+    folder = tmp_path / "place"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(folder))
+    with pytest.raises(TrackingError, match="is a folder; name a file in it") as caught:
+        connect(resolve())
+    assert "move" not in str(caught.value)
+    assert [p.name for p in tmp_path.rglob("*")] == ["place"]
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://mlflow.db", "sqlite:"]
+)
+def test_a_database_in_memory_is_refused(tmp_path, monkeypatch, uri):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(TrackingError, match=r"names no file.*three slashes"):
+        connect(resolve())
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_empty_database_begins_a_new_history_and_says_so(tmp_path, capsys):
+    database = tmp_path / "mlflow.db"
+    database.touch()
+    connect(Store(f"sqlite:///{database}", database))
+    assert "there is no history in it" in capsys.readouterr().err
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connect(Store(f"sqlite:///{database}", database))
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interrupted_creation_leaves_no_draft(tmp_path, monkeypatch):
+    def interrupt(store):
+        (tmp_path / "mlflow.db.new").write_text("the first pages")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store_module, "_client", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        connect(Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow.db"))
+    assert {p.name for p in tmp_path.iterdir()} <= {"mlflow.db.lock"}
 
 
 def test_a_file_store_which_mlflow_no_longer_takes_is_one_line(tmp_path):
-    with pytest.raises(TrackingError) as caught:
+    with pytest.raises(TrackingError, match="not supported; use a file"):
         connect(Store(f"file:{tmp_path}/mlruns", None))
-    assert "\n" not in str(caught.value)
+    assert not any(tmp_path.iterdir())

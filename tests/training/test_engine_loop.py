@@ -156,6 +156,18 @@ def test_the_last_state_is_kept_where_it_is_the_best(tmp_path: Path) -> None:
     assert torch.equal(trained.weights["weight"], recipe.average.module.weight)
 
 
+def test_of_states_that_noise_cannot_tell_apart_the_later_is_kept(tmp_path: Path) -> None:
+    class Noisy(Validated):
+        figures = (5.0, 3.0, 3.4, 2.9, 3.3, 3.5)
+
+        def validate(self, step: int) -> dict[str, float]:
+            return super().validate(step) | {"valid_loss_error": 0.5}
+
+    recipe = Noisy()
+    trained = train("noisy", recipe, Checkpoints(tmp_path, "noisy", "d"))
+    assert torch.equal(trained.weights["weight"], recipe.seen[50])
+
+
 def test_without_a_figure_to_select_by_the_last_state_is_kept(tmp_path: Path) -> None:
     recipe = Regression()
     trained = train("last", recipe, Checkpoints(tmp_path, "last", "d"))

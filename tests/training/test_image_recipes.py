@@ -174,15 +174,28 @@ def test_a_short_gan_training_comes_nearer_to_the_data(
 def test_a_gan_keeps_the_state_nearest_to_the_validation_images(
     digits: PreparedImages, tmp_path: Path
 ) -> None:
-    # The rate is so high that the game comes apart after a good start.
-    recipe = gan(digits, steps=300, validate_every=30, ema=0.9, learning_rate=0.02, decay=0.0)
+    recipe = gan(digits, steps=60, validate_every=10)
+    assert isinstance(recipe, ImageGANRecipe)
+    learn = recipe.step
+
+    def fail_late(step: int) -> dict[str, torch.Tensor]:
+        figures = learn(step)
+        if step >= 40:
+            with torch.no_grad():
+                for parameter in recipe.average.module.parameters():
+                    parameter.fill_(1.0)  # white images
+        return figures
+
+    recipe.step = fail_late  # type: ignore[method-assign]
     trained = train("gan", recipe, Checkpoints(tmp_path, "g", "d"))
-    distances = [r["valid_distance"] for r in trained.history.rows if "valid_distance" in r]
-    assert min(distances) < distances[-1]
+    rows = [row for row in trained.history.rows if "valid_distance" in row]
+    best = min(row["valid_distance"] for row in rows)
+    assert best + rows[-1]["valid_distance_error"] < rows[-1]["valid_distance"]
     judge = gan(digits)
     assert isinstance(judge, ImageGANRecipe)
     judge.average.module.load_state_dict(trained.weights)
-    assert judge.validate(0)["valid_distance"] == pytest.approx(min(distances), abs=1e-6)
+    kept = judge.validate(0)
+    assert kept["valid_distance"] <= best + kept["valid_distance_error"]
 
 
 @pytest.mark.parametrize("make", [vae, gan], ids=["vae", "gan"])

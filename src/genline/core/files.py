@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from genline.core.errors import DataError
+from genline.core.errors import DataError, GenlineError
 
 
 def write_atomic(path: Path | str, write: Callable[[BinaryIO], Any]) -> None:
     """Call ``write`` on a temporary file beside ``path``, flush it to disk, then rename it there.
 
     A reader sees the old file or the new one, never half of it. On any failure the temporary
-    file is removed and ``path`` is as it was.
+    file is removed and ``path`` is as it was; an OSError names ``path``. The file a symbolic link
+    leads to is replaced, not the link; DataError where it is write-protected, as those of DVC's
+    cache are. A device or a named pipe is written into, since a rename would put a file in its
+    place.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _named(path):
+        target = _target(path)
+        if _is_stream(target):
+            with target.open("wb") as stream:
+                write(stream)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_beside(target, write)
+
+
+def _write_beside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -32,6 +48,70 @@ def write_atomic(path: Path | str, write: Callable[[BinaryIO], Any]) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An OSError inside names ``path``: that of a write names nothing, or the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _target(path: Path) -> Path:
+    """The file that ``path`` or the symbolic link there stands for."""
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise DataError(f"{path}: a link that leads back to itself; remove it")
+    if target.is_file() and not target.stat().st_mode & 0o222:
+        raise DataError(
+            f"{path}: a link to {target}, which is write-protected; remove the link first"
+        )
+    return target
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def require_regular(path: Path | str, error: type[GenlineError] = DataError) -> None:
+    """Raises ``error`` for what is there and is no regular file, nor a link to one.
+
+    Reading a named pipe waits for ever, and a device may have no end. A path at which nothing
+    stands raises FileNotFoundError.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise error(f"{path}: a link to {path.readlink()}, which is not there") from None
+        raise
+    except NotADirectoryError:
+        above = next(p for p in path.parents if p.exists())
+        raise error(f"{path}: cannot be there, since {above} is a file and no folder") from None
+    except OSError as found:
+        if found.errno == errno.ELOOP:
+            raise error(f"{path}: a link that leads back to itself; remove it") from None
+        raise
+    if not stat.S_ISREG(mode):
+        raise error(f"{path}: is {_kind(mode)}; a regular file is wanted")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
@@ -53,13 +133,19 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """The JSON value in ``path``. Raises DataError when it is missing, not UTF-8 or not JSON."""
+    """The JSON value in ``path``.
+
+    Raises DataError when it is missing, no regular file, not UTF-8 or not JSON.
+    """
     try:
+        require_regular(path)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run the stage that writes it") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: not valid JSON ({error}); delete it and run again") from None
+    # ValueError: not UTF-8, not JSON, or a number of thousands of digits.
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise DataError(f"{path}: not valid JSON ({reason}); delete it and run again") from None
 
 
 def digest_bytes(content: bytes) -> str:

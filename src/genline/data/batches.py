@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from genline.core.errors import ParamsError
+from genline.core.errors import DataError, ParamsError
 from genline.core.seeds import numpy_generator
 
 Indices = npt.NDArray[np.int64]
@@ -20,6 +20,8 @@ class ShuffledBatches:
     """Full batches of a fresh permutation every epoch; the remainder is left out of its epoch."""
 
     def __init__(self, count: int, batch: int, seed: int) -> None:
+        if not count:
+            raise DataError("there are no training items; prepare more data")
         if batch > count:
             raise ParamsError(
                 f"batch is {batch} but there are only {count} training items; use {count} or fewer"

@@ -11,18 +11,21 @@ On disk, in ``data/prepared/<dataset>/``:
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from genline.core.errors import DataError, nearest
-from genline.core.files import digest_value, read_json
+from genline.core.errors import DataError
+from genline.core.files import digest_file, digest_value, read_json, require_regular
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+META = "meta.json"
+HASHED = 2**28  # bytes of the largest file that is hashed when it is opened: a fifth of a second
+_AGAIN = "`dvc checkout` brings it back, or prepare it again"
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
@@ -120,14 +123,28 @@ class PreparedImages:
     meta: dict[str, Any]
 
     def split(self, name: SplitName) -> ImageSplit:
-        images = _array(self.folder / f"{name}_images.npy")
-        if images.dtype != np.uint8 or images.shape[1:] != self.spec.shape:
-            raise DataError(
-                f"{self.folder / f'{name}_images.npy'}: found {images.dtype} {images.shape}, "
-                f"expected uint8 (n, {', '.join(map(str, self.spec.shape))}); prepare again"
+        """One split. Raises DataError, naming the file, where it does not fit the spec."""
+        spec, file = self.spec, self.folder / f"{name}_images.npy"
+        images = _array(file)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != spec.shape:
+            raise _unfit(
+                file,
+                f"{images.dtype} {images.shape}",
+                f"uint8 (n, {', '.join(map(str, spec.shape))})",
             )
-        path = self.folder / f"{name}_labels.npy"
-        return ImageSplit(images, _array(path) if path.exists() else None)
+        _check_count(file, len(images), self.meta, name)
+        if int(images.max()) >= spec.levels:
+            raise _unfit(file, f"grey level {images.max()}", f"0 to {spec.levels - 1}")
+        if not spec.classes:
+            return ImageSplit(images, None)
+        file = self.folder / f"{name}_labels.npy"
+        labels = _array(file)
+        if labels.dtype != np.int64 or labels.shape != (len(images),):
+            raise _unfit(file, f"{labels.dtype} {labels.shape}", f"int64 ({len(images)},)")
+        if labels.min() < 0 or labels.max() >= spec.classes:
+            found = f"labels {labels.min()} to {labels.max()}"
+            raise _unfit(file, found, f"0 to {spec.classes - 1}")
+        return ImageSplit(images, labels)
 
     @property
     def digest(self) -> str:
@@ -146,8 +163,27 @@ class PreparedTexts:
         return self.folder / "tokenizer.json"
 
     def split(self, name: SplitName) -> TextSplit:
-        tokens = _array(self.folder / f"{name}_tokens.npy")
-        return TextSplit(tokens, _array(self.folder / f"{name}_offsets.npy"))
+        """One split. Raises DataError, naming the file, where it does not fit the spec."""
+        file = self.folder / f"{name}_tokens.npy"
+        tokens = _array(file)
+        if tokens.dtype.kind != "u" or tokens.ndim != 1:
+            raise _unfit(file, f"{tokens.dtype} {tokens.shape}", "unsigned integers (n,)")
+        if len(tokens) and not UNK <= tokens.min() <= tokens.max() < self.spec.vocabulary:
+            found = f"tokens {tokens.min()} to {tokens.max()}"
+            raise _unfit(file, found, f"{UNK} to {self.spec.vocabulary - 1}")
+        file = self.folder / f"{name}_offsets.npy"
+        offsets = _array(file)
+        if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
+            raise _unfit(file, f"{offsets.dtype} {offsets.shape}", "int64 (n + 1,)")
+        _check_count(file, len(offsets) - 1, self.meta, name)
+        split = TextSplit(tokens, offsets)
+        if offsets[0] != 0 or offsets[-1] != len(tokens) or split.lengths.min() < 0:
+            found = f"offsets {offsets[0]} to {offsets[-1]}"
+            raise _unfit(file, found, f"rising ones from 0 to {len(tokens)}, the tokens there are")
+        if split.lengths.max() > self.spec.max_tokens:
+            found = f"a text of {split.lengths.max()} tokens"
+            raise _unfit(file, found, f"at most {self.spec.max_tokens}")
+        return split
 
     @property
     def digest(self) -> str:
@@ -159,15 +195,20 @@ Spec = ImageSpec | TextSpec
 Prepared = PreparedImages | PreparedTexts
 
 
-def spec_from_json(value: dict[str, Any]) -> Spec:
-    """The inverse of :func:`spec_to_json`."""
-    fields = dict(value)
-    kind = fields.pop("kind")
-    if kind == ImageSpec.kind:
-        return ImageSpec(**fields)
-    if kind == TextSpec.kind:
-        return TextSpec(**fields)
-    raise DataError(f"unknown kind '{kind}'; {nearest(kind, ('image', 'text'))}")
+def spec_from_json(value: Any, file: Path | str = META) -> Spec:
+    """The inverse of :func:`spec_to_json`. Raises DataError naming ``file`` for anything else."""
+    kinds: dict[str, type[Spec]] = {"image": ImageSpec, "text": TextSpec}
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise DataError(f"{file}: the data is of no kind; wanted: image or text")
+    wanted = [field.name for field in fields(kinds[kind])]
+    if set(value) != {"kind", *wanted}:
+        raise DataError(f"{file}: the spec of the {kind}s wants the keys {', '.join(wanted)}")
+    for name in wanted:
+        least = 0 if name == "classes" else 1
+        if type(value[name]) is not int or value[name] < least:
+            raise DataError(f"{file}: {name} is not a whole number, {least} or more")
+    return kinds[kind](**{name: value[name] for name in wanted})
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:
@@ -175,10 +216,24 @@ def spec_to_json(spec: Spec) -> dict[str, Any]:
 
 
 def load_prepared(folder: Path | str) -> Prepared:
-    """Open ``data/prepared/<dataset>``. Raises DataError if it is missing or inconsistent."""
+    """Open ``data/prepared/<dataset>``.
+
+    Raises DataError, naming the file, if one is missing or not the one that was prepared: the
+    sha256 of each is in ``meta.json``. Of a file above ``HASHED`` bytes, which would take longer
+    to hash than to look through, only shape, count and range are held against the spec, as those
+    of every array are when its split is opened.
+    """
     folder = Path(folder)
-    meta = read_json(folder / "meta.json")
-    spec = spec_from_json(meta["spec"])
+    file = folder / META
+    meta = read_json(file)
+    if not isinstance(meta, dict) or "spec" not in meta:
+        raise DataError(f"{file}: holds no spec; {_AGAIN}")
+    for key in ("counts", "digests"):
+        if not isinstance(meta.get(key, {}), dict):
+            raise DataError(f"{file}: {key} is no block of keys; {_AGAIN}")
+    spec = spec_from_json(meta["spec"], file)
+    for name, digest in meta.get("digests", {}).items():
+        _check_digest(folder / Path(name).name, digest)
     if isinstance(spec, ImageSpec):
         return PreparedImages(folder, spec, meta)
     return PreparedTexts(folder, spec, meta)
@@ -198,10 +253,33 @@ def load_texts(folder: Path | str) -> PreparedTexts:
     return data
 
 
+def _check_digest(path: Path, digest: Any) -> None:
+    try:
+        require_regular(path)
+        same = path.stat().st_size > HASHED or digest_file(path) == digest
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; {_AGAIN}") from None
+    if not same:
+        raise DataError(f"{path}: is not the file that was prepared (sha256 differs); {_AGAIN}")
+
+
+def _check_count(path: Path, count: int, meta: dict[str, Any], name: str) -> None:
+    wanted = meta.get("counts", {}).get(name, count)
+    if count != wanted:
+        raise _unfit(path, f"{count} items", f"{wanted}, as {META} says")
+    if not count:
+        raise DataError(f"{path}: holds no items; prepare more data, or other shares of it")
+
+
+def _unfit(path: Path, found: str, wanted: str) -> DataError:
+    return DataError(f"{path}: found {found}, wanted {wanted}; {_AGAIN}")
+
+
 def _array(path: Path) -> npt.NDArray[Any]:
     try:
+        require_regular(path)
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; run `dvc repro` to prepare it") from None
+        raise DataError(f"{path}: no such file; {_AGAIN}") from None
     except (ValueError, EOFError) as error:
-        raise DataError(f"{path}: not a NumPy array ({error}); prepare it again") from None
+        raise DataError(f"{path}: not a NumPy array ({error}); {_AGAIN}") from None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from genline.models.store import StoredModel
 
 MOST = 10_000  # samples one request may ask for
+# Below, the logits divided by it leave the range of 32-bit floats; above, words are even.
+COLDEST, HOTTEST = 0.01, 100.0
 _CHUNK = 500  # samples drawn at once, so that memory stays flat
 
 
@@ -54,8 +56,10 @@ def check_request(
         raise RequestError(f"seed is {seed}; use an integer from 0 to 2^63 - 1")
     if kind == "image" and temperature != 1:
         raise RequestError(f"temperature is {temperature:g}; it is for texts, leave it out here")
-    if not 0 < temperature <= 100:
-        raise RequestError(f"temperature is {temperature:g}; use a number above 0, up to 100")
+    if not COLDEST <= temperature <= HOTTEST:
+        raise RequestError(
+            f"temperature is {temperature:g}; use a number from {COLDEST:g} to {HOTTEST:g}"
+        )
     if variant == "":
         raise RequestError("variant is empty; leave it out for the model's own")
 

@@ -7,7 +7,6 @@ takes to build the model again; a text model's folder also holds ``tokenizer.jso
 from __future__ import annotations
 
 import importlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genline.core.errors import ModelError, nearest
+from genline.core.errors import DataError, ModelError, ParamsError, nearest
+from genline.core.files import write_bytes
+from genline.core.folders import replaced_folder
 from genline.core.params import Section, parse_section
 from genline.data.prepared import Spec, spec_from_json, spec_to_json
 from genline.models import FAMILIES, WEIGHTS
 from genline.models.base import GenerativeModel
-from genline.models.weights import CONFIG, read_config, read_weights, write_network
+from genline.models.weights import CONFIG, RESTORE, read_config, read_weights, write_network
 
 TOKENIZER = "tokenizer.json"
 
@@ -45,13 +46,15 @@ def save_model(
     weights: Mapping[str, Tensor],
     tokenizer: Path | None = None,
 ) -> str:
-    """Write a model folder and return the sha256 of its weights."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / TOKENIZER)
+    """Write a model folder and return the sha256 of its weights.
+
+    On failure, the model that stood there is untouched.
+    """
     config = {"family": family, "model": model.model_dump(), "data": spec_to_json(spec)}
-    return write_network(folder, config, weights, WEIGHTS)
+    with replaced_folder(folder) as building:
+        if tokenizer is not None:
+            write_bytes(building / TOKENIZER, tokenizer.read_bytes())
+        return write_network(building, config, weights, WEIGHTS)
 
 
 def family_module(family: str) -> Any:
@@ -63,7 +66,7 @@ def family_module(family: str) -> Any:
 
 def family_config(family: str) -> Any:
     """The parameter module of ``family``: its ``Model`` and ``Train`` sections."""
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ModelError(f"unknown family '{family}'; {nearest(family, FAMILIES)}")
     return importlib.import_module(f"genline.models.{family}.config")
 
@@ -75,11 +78,19 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Stored
     """
     folder = Path(folder)
     config = read_config(folder, "model")
+    file = folder / CONFIG
     try:
-        family, spec = config["family"], spec_from_json(config["data"])
-        section = parse_section(family_config(family).Model, config["model"], str(folder / CONFIG))
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder / CONFIG}: incomplete ({error}); train again") from None
+        family, spec = config["family"], spec_from_json(config["data"], file)
+        section = parse_section(family_config(family).Model, config["model"], "model", file)
+    except KeyError as error:
+        raise ModelError(f"{file}: {RESTORE.format(f'holds no key {error}')}") from None
+    except (DataError, ModelError, ParamsError) as error:
+        reason = str(error).removeprefix(f"{file}: ")
+        raise ModelError(f"{file}: {RESTORE.format(reason)}") from None
+    # A family's name begins with the kind of its data.
+    if not family.startswith(spec.kind):
+        reason = f"family '{family}' is for {family.split('_')[0]}s, its data are {spec.kind}s"
+        raise ModelError(f"{file}: {RESTORE.format(reason)}")
     model: GenerativeModel = family_module(family).build(section, spec)
     digest = read_weights(model, folder / WEIGHTS, device)
     return StoredModel(model, family, spec, digest, folder)

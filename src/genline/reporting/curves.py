@@ -15,6 +15,7 @@ _PLACES: Mapping[str, Mapping[str, tuple[str, str] | None]] = {
     "image_gan": {
         "loss": ("adversarial_loss", "generator"),
         "discriminator_loss": ("adversarial_loss", "discriminator"),
+        "valid_distance_error": None,  # the noise of the distance: training's choice allows for it
     },
     "text_gan": {
         "loss": None,  # of whichever phase: each has a column of its own
@@ -25,10 +26,12 @@ _PLACES: Mapping[str, Mapping[str, tuple[str, str] | None]] = {
         "valid_control_loss": None,
         "adversarial_loss": ("adversarial_loss", "generator"),
         "discriminator_loss": ("adversarial_loss", "discriminator"),
+        "valid_distance_error": None,  # the noise of the distance: training's choice allows for it
     },
 }
 _TITLES = {
     "loss": "Loss",
+    "distance": "Energy distance of samples",
     "nll": "Negative log-likelihood",
     "reconstruction": "Reconstruction",
     "kl": "KL to the prior",

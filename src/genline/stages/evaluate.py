@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from genline.core.errors import ModelError
 from genline.core.files import digest_value, write_json, write_text
+from genline.core.folders import replaced_folder
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import Prepared, PreparedImages, PreparedTexts, load_prepared
@@ -98,9 +98,10 @@ def _images(case: _Case, data: Prepared, samples: Path) -> Findings:
             model, case.judge.evaluator, data, params, case.seed, case.device, free_bits
         )
     grids = images.shown(model, data, params.shown, case.seed, case.device)
-    _empty(samples)
-    for name, grid in grids.items():
-        write_image_grid(samples / f"{name}.png", grid.images, data.spec.levels, grid.columns)
+    with replaced_folder(samples) as building:
+        for name, grid in grids.items():
+            file = building / f"{name}.png"
+            write_image_grid(file, grid.images, data.spec.levels, grid.columns)
     return findings
 
 
@@ -118,9 +119,9 @@ def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
             model, case.judge.evaluator, data, params, case.seed, case.device, case.free_bits
         )
     texts = suite.shown(model, data, params.shown, case.seed, case.device)
-    _empty(samples)
-    for name, lines in texts.items():
-        write_texts(samples / f"{name}.txt", lines)
+    with replaced_folder(samples) as building:
+        for name, lines in texts.items():
+            write_texts(building / f"{name}.txt", lines)
     return findings
 
 
@@ -131,11 +132,6 @@ def protocol(params: EvaluateImages | EvaluateTexts) -> str:
     count, and an importance-weighted bound tightens with the draws.
     """
     return digest_value(params.model_dump(exclude={"health", "shown"}))
-
-
-def _empty(samples: Path) -> None:
-    # Files of samplers that are no more; only now, when there are others to take their place.
-    shutil.rmtree(samples, ignore_errors=True)
 
 
 def _one_thread() -> Any:

@@ -53,7 +53,8 @@ def _say(dataset: str, kind: str, meta: dict[str, Any]) -> None:
 
 
 def _require_valid(result: Path, dataset: str) -> None:
-    if not read_json(result).get("success"):
+    found = read_json(result)
+    if not isinstance(found, dict) or found.get("success") is not True:
         raise DataError(
             f"{result}: validation of '{dataset}' failed; mend the data or its expectations, "
             "then validate again"

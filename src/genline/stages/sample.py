@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from genline.core.errors import GenlineError
 from genline.data.prepared import ImageSpec
 from genline.models.sampling import check_request, draw_images, draw_texts
 from genline.reporting.samples import near_square, write_image_grid, write_texts
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def run(
@@ -21,10 +24,8 @@ def run(
     temperature: float,
 ) -> None:
     """Images need an ``output``; texts go to standard output without one, or for '-'."""
-    target = None if output in (None, "-") else Path(str(output))
+    target = None if output in (None, "-") else _writable(str(output))
     check_request("text", count, seed, variant, temperature)
-    if target is not None:
-        _check_writable(target)
     from genline.models.store import load_model
 
     stored = load_model(Path("models", experiment))
@@ -32,19 +33,31 @@ def run(
     if isinstance(stored.spec, ImageSpec):
         if target is None:
             raise GenlineError(f"{experiment} draws images; say where to write them: -o FILE.png")
+        _check_picture(target)
         images = draw_images(stored, count, seed, variant)
         write_image_grid(target, images, stored.spec.levels, near_square(count))
     else:
+        if target is not None:
+            _check_text(target)
         texts = draw_texts(stored, count, seed, variant, temperature)
         if target is None:
-            sys.stdout.writelines(f"{text}\n" for text in texts)
+            _print(texts)
             return
         write_texts(target, texts)
     print(f"{count} samples of {experiment} in {target}")
 
 
-def _check_writable(target: Path) -> None:
-    """Refuse an output that cannot be written before the model is even loaded."""
+def _print(texts: Iterable[str]) -> None:
+    if sys.stdout is None:
+        raise GenlineError("standard output is closed; say where to write the texts: -o FILE.txt")
+    sys.stdout.writelines(f"{text}\n" for text in texts)
+
+
+def _writable(output: str) -> Path:
+    """``output``, refused before the model is even loaded where nothing can be written."""
+    if not output:
+        raise GenlineError("-o is empty; give it the name of a file")
+    target = Path(output)
     folder = target.parent
     if target.is_dir():
         raise GenlineError(f"{target}: is a folder; give -o the name of a file")
@@ -52,3 +65,33 @@ def _check_writable(target: Path) -> None:
         raise GenlineError(f"{folder}: no such folder; make it first, or choose another -o")
     if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
         raise GenlineError(f"{target}: cannot be written; choose another -o or give the right")
+    return target
+
+
+def _check_picture(target: Path) -> None:
+    if _takes_anything(target):
+        return
+    if target.suffix.lower() != ".png":
+        raise GenlineError(f"{target}: images are written as PNG; give -o a name that ends in .png")
+    if target.exists() and not _starts_as_png(target):
+        raise GenlineError(f"{target}: is there and is no PNG; choose another -o or remove it")
+
+
+def _check_text(target: Path) -> None:
+    if _takes_anything(target):
+        return
+    if target.suffix.lower() == ".png":
+        raise GenlineError(f"{target}: texts are no PNG; give -o a name that ends in .txt")
+    if target.exists() and target.suffix.lower() != ".txt":
+        raise GenlineError(f"{target}: is there; texts replace a file ending in .txt alone")
+
+
+def _takes_anything(target: Path) -> bool:
+    """A device or a named pipe, whatever it is called."""
+    return target.exists() and not target.is_file()
+
+
+def _starts_as_png(file: Path) -> bool:
+    with file.open("rb") as stream:
+        start = stream.read(len(_PNG))
+    return start in (_PNG, b"")

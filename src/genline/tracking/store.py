@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
+import re
 import sqlite3
-import urllib.error
-import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote
 
 from genline.core.errors import TrackingError
+from genline.tracking import artifact_roots, database_file, servers
+from genline.tracking.database_file import check_database as check_database
+from genline.tracking.database_file import one_line as one_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PROBE_SECONDS = 4.0
-LOCK_SECONDS = 60.0  # the first use creates some fifty tables, which takes seconds
 _DATABASE = "mlflow.db"
 _ARTIFACTS = "mlartifacts"
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # or its pages open in GenAI mode
@@ -45,17 +45,16 @@ class Store:
 
     @property
     def shown(self) -> str:
-        """The URI without user name and password."""
-        parts = urlsplit(self.uri)
-        if "@" not in parts.netloc:
-            return self.uri
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        """The URI without user name and password, nor escapes."""
+        if self.database is not None:
+            return f"sqlite:///{self.database}"
+        return servers.without_credentials(self.uri)
 
     @property
     def advice(self) -> str:
         """What to do when it cannot be used, as the end of a sentence."""
         if self.database is not None:
-            return _advice(self.database)
+            return database_file.advice(self.database)
         return "start it, or unset MLFLOW_TRACKING_URI to use the local mlflow.db"
 
 
@@ -68,40 +67,51 @@ def resolve(root: Path | None = None) -> Store:
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not uri:
         root = root or Path(os.environ.get("DVC_ROOT") or Path.cwd())
-        database = root.resolve() / _DATABASE
-        return Store(f"sqlite:///{database}", database)
-    if uri.startswith("sqlite:///"):
-        database = Path(uri.removeprefix("sqlite:///").split("?")[0]).resolve()
-        return Store(f"sqlite:///{database}", database)
+        return _local(root.resolve() / _DATABASE)
+    named = re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)(?:\?.*)?", uri)
+    if named is not None and named[1] != ":memory:":
+        return _local(Path(unquote(named[1])).resolve())
     return Store(uri, None)
 
 
 def connect(store: Store) -> MlflowClient:
     """A client on ``store``, its database made ready on first use.
 
-    Raises TrackingError with one line when a server does not answer within seconds, or the
-    database is damaged, of another MLflow version or cannot be written.
+    Raises TrackingError with one line when MLFLOW_TRACKING_URI cannot be used, a server does not
+    answer within seconds, or the database is damaged, of another MLflow version, locked or cannot
+    be written.
     """
     if store.database is None:
         _probe(store)
-        return _client(store)
-    from filelock import FileLock, Timeout
-
-    try:
-        store.database.parent.mkdir(parents=True, exist_ok=True)
-        # Several processes that first touch a fresh database would break it for good.
-        with FileLock(f"{store.database}.lock", timeout=LOCK_SECONDS):
-            if store.database.exists():
-                check_database(store.database)
-            else:
-                _create_database(store.database)
+        with servers.first_call(store.uri):
             return _client(store)
-    except Timeout:
-        raise TrackingError(
-            f"MLflow's database {store.database} is held by another process; wait for it to end"
-        ) from None
-    except (OSError, sqlite3.Error) as error:
-        raise _unusable(store.database, error) from None
+    make_ready(store)
+    return _client(store)
+
+
+def make_ready(store: Store) -> None:
+    """See to it that the SQLite file is there, sound and writable, and its artifacts beside it.
+
+    Imports MLflow only to make tables. Raises TrackingError as ``connect`` does.
+    """
+    database, artifacts = store.database, store.artifacts
+    if database is None or artifacts is None:
+        return
+    database_file.refuse_folder(database)
+    database_file.refuse_escapes(database)
+    # Several processes that first touch a fresh database would break it for good.
+    with database_file.held(database):
+        if database_file.is_new(database):
+            _create_database(database)
+            return
+        check_database(database)
+        if not database_file.check_writable(database):
+            _client(store)  # makes its tables among others' there
+        for folder in artifact_roots.adopt(database, artifacts, database_file.BUSY_SECONDS):
+            database_file.say(
+                f"{database} came from another folder: its artifacts in {folder} are now those "
+                f"in {artifacts}"
+            )
 
 
 def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
@@ -123,43 +133,32 @@ def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
     return str(found.experiment_id)
 
 
-def one_line(error: object) -> str:
-    """The first line of an error, short enough for a sentence."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def check_database(database: Path) -> None:
-    """Raises TrackingError when the file cannot be read as a database; an empty one is fine."""
-    try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        raise _unusable(database, error) from None
+def _local(database: Path) -> Store:
+    path = str(database)
+    if "?" in path or "%" in path:
+        # The slashes as well: MLflow would make folders of the escaped path's parents.
+        path = quote(path, safe="")
+    return Store(f"sqlite:///{path}", database)
 
 
 def _create_database(database: Path) -> None:
     """Make the tables under another name: one that is killed half-way leaves nothing in place."""
     draft = database.with_name(f"{database.name}.new")
-    for left_over in database.parent.glob(f"{draft.name}*"):
-        left_over.unlink()
-    _client(Store(f"sqlite:///{draft}", database))
-    with closing(sqlite3.connect(draft)) as connection:
-        # Readers and a writer then do not wait for each other; the setting stays in the file.
-        connection.execute("PRAGMA journal_mode=WAL")
-    draft.replace(database)
+    _remove(draft)
+    try:
+        _client(Store(_local(draft).uri, database))
+        with closing(sqlite3.connect(draft)) as connection:
+            # Readers and a writer then do not wait for each other; the setting stays in the file.
+            connection.execute("PRAGMA journal_mode=WAL")
+        draft.replace(database)
+    except BaseException:
+        _remove(draft)
+        raise
 
 
-def _unusable(database: Path, error: Exception) -> TrackingError:
-    return TrackingError(
-        f"MLflow's database {database} cannot be used ({one_line(error)}); nothing was changed: "
-        f"{_advice(database)}"
-    )
-
-
-def _advice(database: Path) -> str:
-    return f"see to the disk's space and rights or, if it is damaged, move {database.name} away"
+def _remove(draft: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 
 
 def _client(store: Store) -> MlflowClient:
@@ -175,10 +174,13 @@ def _client(store: Store) -> MlflowClient:
         return client
     except Exception as error:  # SQLAlchemy's, Alembic's, requests' and MLflow's own
         reason = one_line(error)
+        if "Max retries exceeded" in str(error):
+            reason = "it takes connections but its interface does not answer"
         if "out-of-date database schema" in reason:
+            uri = store.uri if store.database is not None else store.shown
             reason = (
                 "it was written by another version of MLflow; back it up, then run "
-                f"`mlflow db upgrade {store.shown}`"
+                f"`mlflow db upgrade '{uri}'`"
             )
         raise TrackingError(
             f"MLflow at {store.shown} cannot be used ({reason}); "
@@ -187,20 +189,11 @@ def _client(store: Store) -> MlflowClient:
 
 
 def _probe(store: Store) -> None:
-    # MLflow itself would retry for minutes.
-    parts = urlsplit(store.uri)
+    servers.check(store.uri)
     try:
-        if parts.scheme in ("http", "https"):
-            url = f"{store.uri.rstrip('/')}/health"
-            with urllib.request.urlopen(url, timeout=PROBE_SECONDS):
-                return
-        elif parts.hostname and parts.port:
-            with socket.create_connection((parts.hostname, parts.port), timeout=PROBE_SECONDS):
-                return
-    except urllib.error.HTTPError:
-        return  # it answers; whether it lets us in is MLflow's business
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        servers.probe(store.uri)
+    except (OSError, ValueError, HTTPException) as error:
+        reason = one_line(getattr(error, "reason", error))
         raise TrackingError(
-            f"MLflow at {store.shown} does not answer ({one_line(reason)}): {store.advice}"
+            f"MLflow at {store.shown} does not answer ({reason}): {store.advice}"
         ) from None

@@ -10,13 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
+from pathlib import Path
 from types import FrameType
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 from genline.core.errors import TrackingError
-from genline.tracking.store import Store, check_database, connect, resolve
+from genline.tracking import servers
+from genline.tracking.store import Store, connect, make_ready, one_line, resolve
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90.0
@@ -27,19 +30,30 @@ _CHARTS = "/#/experiments/{id}/runs?workflowType=machine_learning&compareRunsMod
 def serve(port: int) -> None:
     """Serve until interrupted; with a server named by MLFLOW_TRACKING_URI, only print its links.
 
-    Raises TrackingError with one line when the port is taken or the server does not start.
+    Raises TrackingError with one line when the port is taken, the server does not start, or this
+    is no project's folder.
     """
     store = resolve()
     if store.uri.startswith(("http://", "https://")):
-        connect(store)
-        _announce(store.uri.rstrip("/"))
+        _announce(store.shown.rstrip("/"), _listed(store))
         return
     _check_port(port)
-    if store.database is not None and store.database.exists():
-        check_database(store.database)
+    if store.database is None:
+        connect(store)
     else:
-        connect(store)  # the server would make the tables without the lock
+        _check_project(store.database)
+        make_ready(store)  # the server would make the tables without the lock
     _serve(store, port)
+
+
+def _check_project(database: Path) -> None:
+    """A database is begun in a project's folder or where the user says, nowhere else."""
+    folder = database.parent
+    named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if not named and not database.exists() and not (folder / "params.yaml").exists():
+        raise TrackingError(
+            f"no mlflow.db and no params.yaml in {folder}; run in the project's top folder"
+        )
 
 
 def _check_port(port: int) -> None:
@@ -82,7 +96,7 @@ def _serve(store: Store, port: int) -> None:
         try:
             address = f"http://{HOST}:{port}"
             _wait(server, store, said, address)
-            _announce(address)
+            _announce(address, _experiments(address))
             print("Ctrl-C ends it.", flush=True)
             status = server.wait()
             raise TrackingError(f"MLflow ended with status {status}: {_last_line(said)}")
@@ -103,7 +117,7 @@ def _wait(server: subprocess.Popen[bytes], store: Store, said: IO[bytes], addres
             connect(store)  # says what is wrong in one line, if it is the database
             raise TrackingError(f"MLflow did not start: {_last_line(said)}")
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):
+            with servers.open_url(urllib.request.Request(f"{address}/health"), 2):
                 return
         except OSError:
             time.sleep(0.2)
@@ -116,31 +130,44 @@ def _last_line(said: IO[bytes]) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _announce(address: str) -> None:
-    experiments = [e for e in _experiments(address) if e["name"] != "Default"]
-    if experiments:
+def _announce(address: str, experiments: Mapping[str, str]) -> None:
+    """experiments: their ids by name."""
+    shown = sorted(name for name in experiments if name != "Default")
+    if shown:
         print("MLflow is ready. All runs of a dataset, as charts (its assistant can be closed):")
-    for experiment in sorted(experiments, key=lambda e: str(e["name"])):
-        print(f"  {experiment['name']}: {address}{_CHARTS.format(id=experiment['experiment_id'])}")
-    if not experiments:
+    for name in shown:
+        print(f"  {name}: {address}{_CHARTS.format(id=experiments[name])}")
+    if not shown:
         print("MLflow is ready, and has no runs yet: `make repro` makes some")
     print("All models, their versions and which of them is champion:")
     print(f"  {address}/#/models")
     print(f"The page at {address} itself is MLflow's, about language models.", flush=True)
 
 
-def _experiments(address: str) -> list[dict[str, Any]]:
+def _listed(store: Store) -> dict[str, str]:
+    """The experiments of a server elsewhere, which MLflow's client knows how to be let in to."""
+    client = connect(store)
+    try:
+        found = client.search_experiments(max_results=1000)
+    except Exception as error:  # MLflow's own, requests'
+        raise TrackingError(
+            f"MLflow at {store.shown} does not list its runs ({one_line(error)})"
+        ) from None
+    return {str(e.name): str(e.experiment_id) for e in found}
+
+
+def _experiments(address: str) -> dict[str, str]:
     request = urllib.request.Request(
         f"{address}/api/2.0/mlflow/experiments/search",
         data=json.dumps({"max_results": 1000}).encode(),
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer).get("experiments", [])
-    except (urllib.error.URLError, ValueError) as error:
+        with servers.open_url(request, 10) as answer:
+            found = json.load(answer).get("experiments", [])
+    except (OSError, HTTPException, ValueError) as error:
         raise TrackingError(f"MLflow at {address} does not list its runs ({error})") from None
-    return found
+    return {str(e["name"]): str(e["experiment_id"]) for e in found}
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

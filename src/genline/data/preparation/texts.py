@@ -50,7 +50,17 @@ def prepare(
         short.sort(key=lambda cleaned: -_PLACES.get(cleaned.keys.split, 0))
     chosen = [short[i] for i in distinct([c.text for c in short], section.near_duplicates)]
     kept = [c.text for c in chosen]
-    found = assign(_items(chosen), section, seed)
+    left_out = {
+        "empty": lengths.count(0),
+        "too_long": sum(n > section.max_tokens for n in lengths),
+        "near_duplicate": len(short) - len(kept),
+    }
+    if not kept:
+        raise DataError(f"no text is left: {_counted(len(lengths), left_out, section)}")
+    try:
+        found = assign(_items(chosen), section, seed)
+    except DataError as error:
+        raise DataError(f"{error}; {_counted(len(lengths), left_out, section)}") from None
     parts = found.parts
     tokenizer = TextTokenizer.train([kept[i] for i in parts["train"]], section.vocabulary)
     unknown: dict[SplitName, float] = {}
@@ -65,8 +75,10 @@ def prepare(
             encoded = known
         if not encoded:
             raise DataError(
-                f"no {name} text is left without a word outside the vocabulary of "
-                f"{section.vocabulary}; raise vocabulary, or set unknown to keep"
+                f"no {name} text is left: each of {len(parts[name])} has a word outside the "
+                f"vocabulary of {tokenizer.size}; "
+                f"{_counted(len(lengths), left_out, section)}, or raise vocabulary, or set unknown "
+                "to keep"
             )
         _write_split(folder, name, encoded, tokenizer.size)
         counts[name] = len(encoded)
@@ -75,9 +87,7 @@ def prepare(
         "spec": spec_to_json(TextSpec(tokenizer.size, section.max_tokens)),
         "counts": counts,
         "dropped": {
-            "empty": lengths.count(0),
-            "too_long": sum(n > section.max_tokens for n in lengths),
-            "near_duplicate": len(short) - len(kept),
+            **left_out,
             "repeated_across_splits": found.repeated_across,
             "unknown_word": dropped,
         },
@@ -98,6 +108,20 @@ _PLACES: dict[str, int] = {name: number for number, name in enumerate(SPLITS)}
 def _items(chosen: list[_Cleaned]) -> Items:
     digests = [digest_bytes(c.text.encode()) for c in chosen]
     return Items([c.name for c in chosen], [c.keys for c in chosen], digests, [""] * len(chosen))
+
+
+def _counted(count: int, left_out: dict[str, int], section: PrepareTexts) -> str:
+    """Where ``count`` raw texts have gone before the splits, and which knob lets more through."""
+    kept = count - sum(left_out.values())
+    knobs = {
+        "empty": "give more data",
+        "too_long": f"raise max_tokens {section.max_tokens}",
+        "near_duplicate": f"raise near_duplicates {section.near_duplicates:g}",
+    }
+    most = max(left_out, key=lambda reason: left_out[reason])
+    advice = knobs[most] if left_out[most] else "give more data"
+    lost = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in left_out.items())
+    return f"of {count:,} texts {kept:,} were kept ({lost}): {advice}"
 
 
 def clean(text: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from genline.core.errors import DataError
-from genline.core.files import digest_bytes, write_bytes
+from genline.core.files import digest_bytes, require_regular, write_bytes
 from genline.data.sources.config import Digits
 from genline.data.sources.items import ImageItem
 
@@ -62,14 +62,18 @@ def items(folder: Path) -> Iterator[ImageItem]:
     path = folder / FILE
     rows = csv.reader(io.StringIO(_text(path), newline=""))
     count = 0
-    for count, row in enumerate(rows, start=1):
-        yield _item(path, count, row)
+    try:
+        for count, row in enumerate(rows, start=1):
+            yield _item(path, count, row)
+    except csv.Error as error:
+        raise DataError(f"{path}, row {count + 1}: not CSV ({error}); download it again") from None
     if not count:
         raise DataError(f"{path}: holds no rows; download it again")
 
 
 def _text(path: Path) -> str:
     try:
+        require_regular(path)
         return gzip.decompress(path.read_bytes()).decode("ascii")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run the download stage again") from None

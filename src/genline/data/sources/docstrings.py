@@ -6,6 +6,7 @@ What is found depends on the versions of Python and of the packages, which are r
 
 from __future__ import annotations
 
+import codecs
 import json
 import platform
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from genline.core import wording
 from genline.core.errors import DataError
-from genline.core.files import digest_bytes, write_bytes
+from genline.core.files import digest_bytes, require_regular, write_bytes
 from genline.data.sources.config import Docstrings
 from genline.data.sources.items import TextItem
 from genline.data.sources.mining import (
@@ -100,9 +102,12 @@ def items(folder: Path) -> Iterator[TextItem]:
     """
     path = folder / FILE
     try:
+        require_regular(path)
         content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run the download stage again") from None
+    if content.startswith(codecs.BOM_UTF8):
+        raise DataError(f"{path}: begins with a byte order mark; save it as UTF-8 without one")
     lines = content.splitlines()
     if not lines:
         raise DataError(f"{path}: holds no lines; download it again")
@@ -117,19 +122,27 @@ def _item(path: Path, number: int, line: bytes) -> TextItem:
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
     except json.JSONDecodeError as error:
-        found = line.decode("utf-8")[:40]
+        start = line.decode("utf-8")[:40]
         raise DataError(
-            f"{where}: found '{found}', wanted a JSON object ({error.msg} at {error.pos + 1})"
+            f"{where}: found '{start}', wanted a JSON object ({error.msg} at {error.pos + 1})"
+        ) from None
+    except (ValueError, RecursionError):
+        raise DataError(
+            f"{where}: nested too deeply, or a number of thousands of digits; wanted a JSON object"
         ) from None
     text = value.get("text") if isinstance(value, dict) else None
     if not isinstance(text, str):
-        found = type(value).__name__ if not isinstance(value, dict) else f"keys {sorted(value)}"
-        raise DataError(f"{where}: found {found}, wanted an object with a string under 'text'")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{where}: the text holds half a surrogate pair at character {error.start + 1}; "
-            "write it whole, or take it out"
-        ) from None
-    return TextItem(f"{path.name} line {number}", text, str(value.get("package", "")))
+        held = f"keys {sorted(value)}"[:60] if isinstance(value, dict) else wording.found(value)
+        raise DataError(f"{where}: found {held}, wanted an object with a string under 'text'")
+    package = value.get("package", "")
+    if not isinstance(package, str):
+        raise DataError(f"{where}: found no string under 'package'; write one, or leave it out")
+    for what, written in (("text", text), ("package", package)):
+        try:
+            written.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{where}: the {what} holds half a surrogate pair at character {error.start + 1}; "
+                "write it whole, or take it out"
+            ) from None
+    return TextItem(f"{path.name} line {number}", text, package)

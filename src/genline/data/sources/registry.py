@@ -17,6 +17,7 @@ from genline.data.sources.config import SOURCES, Source
 from genline.data.sources.items import Items
 
 RECORD = "source.json"
+_AGAIN = "run the download stage again"
 
 
 def fetch(section: Source, folder: Path) -> None:
@@ -30,10 +31,23 @@ def fetch(section: Source, folder: Path) -> None:
 
 
 def record(folder: Path) -> dict[str, Any]:
-    """What ``source.json`` says of the raw files in ``folder``."""
-    found = read_json(folder / RECORD)
-    if not isinstance(found, dict) or found.get("name") not in SOURCES:
-        raise DataError(f"{folder / RECORD}: names no known source; run the download stage again")
+    """What ``source.json`` says of the raw files in ``folder``.
+
+    Raises DataError where it lacks what the stages read of it.
+    """
+    file = folder / RECORD
+    found: dict[str, Any] = read_json(file)
+    name = found.get("name") if isinstance(found, dict) else None
+    if not isinstance(name, str) or name not in SOURCES:
+        raise DataError(f"{file}: names no known source; {_AGAIN}")
+    if found.get("kind") not in ("image", "text"):
+        raise DataError(f"{file}: kind is neither image nor text; {_AGAIN}")
+    if not isinstance(found.get("versions"), dict):
+        raise DataError(f"{file}: holds no versions; {_AGAIN}")
+    numbers = {"levels": 2, "classes": 0} if found["kind"] == "image" else {}
+    for key, least in numbers.items():
+        if type(found.get(key)) is not int or not least <= found[key] <= 2**31:
+            raise DataError(f"{file}: {key} is not a whole number, {least} or more; {_AGAIN}")
     return found
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Offending items kept of one expectation; their full number stands beside them.
 OFFENDING = 100
+_UNIQUE = "expect_column_values_to_be_unique"
 _LISTED = 20  # values named where a set of them is missing
 
 
@@ -98,8 +99,19 @@ def _observed(table: pd.DataFrame, expectation: Expectation, result: dict[str, A
             present = set(table[expectation.column])
             missing = [v for v in expectation.kwargs["value_set"] if v not in present]
             parts.append(f"missing {_listed(missing)}")
+        outside = _outside_partition(table, expectation)
+        if outside:  # its share in the partition is zero, so that the divergence is infinite
+            parts.append(f"no finite divergence: the partition lacks {_listed(outside)}")
         return "; ".join(parts) or None
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _outside_partition(table: pd.DataFrame, expectation: Expectation) -> set[Any]:
+    partition = expectation.kwargs.get("partition_object")
+    values = partition.get("values") if isinstance(partition, dict) else None
+    if not values or expectation.column is None:
+        return set()
+    return set(table[expectation.column].dropna().tolist()) - set(values)
 
 
 def _listed(values: Iterable[Any]) -> str:
@@ -113,16 +125,36 @@ def _offending(
     table: pd.DataFrame, expectation: Expectation, result: dict[str, Any], by_item: bool
 ) -> list[dict[str, Any]]:
     if by_item:
-        return [
-            {"item": row[ITEM], "value": _value(row, expectation.column)}
-            for row in result.get("unexpected_index_list", ())[:OFFENDING]
-        ]
+        rows = result.get("unexpected_index_list", ())[:OFFENDING]
+        named = [{"item": row[ITEM], "value": _value(row, expectation.column)} for row in rows]
+        return _twins(table, expectation, named) if expectation.type == _UNIQUE else named
     unwanted = result.get("partial_unexpected_list")
     if not unwanted or expectation.column is None:
         return []
     rows = table[table[expectation.column].isin(unwanted)].head(OFFENDING)
     pairs = zip(rows[ITEM], rows[expectation.column].tolist(), strict=True)
     return [{"item": item, "value": value} for item, value in pairs]
+
+
+def _twins(
+    table: pd.DataFrame, expectation: Expectation, named: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """``named``, each with the item that it repeats under ``same_as``, the first of its value.
+
+    The first itself has the second there.
+    """
+    values = {found["value"] for found in named}
+    some = table[table[expectation.column].isin(values)]
+    first: dict[Any, list[str]] = {}
+    for item, value in zip(some[ITEM], some[expectation.column].tolist(), strict=True):
+        holders = first.setdefault(value, [])
+        if len(holders) < 2:
+            holders.append(item)
+    return [{**found, "same_as": _other(first[found["value"]], found["item"])} for found in named]
+
+
+def _other(items: Sequence[str], item: str) -> str:
+    return next((other for other in items if other != item), item)
 
 
 def _value(row: dict[str, Any], column: str | None) -> Any:

@@ -58,17 +58,41 @@ def write_result(folder: Path, table: pd.DataFrame, result: dict[str, Any]) -> N
 def describe(outcome: dict[str, Any]) -> str:
     """One failed expectation in a line: type, column, count and the first offending items."""
     column = f" on column '{outcome['column']}'" if outcome["column"] else ""
-    arguments = ", ".join(f"{k} {v}" for k, v in outcome["kwargs"].items() if k != "column")
+    kwargs = outcome["kwargs"].items()
+    arguments = ", ".join(f"{k} {_argument(v)}" for k, v in kwargs if k != "column")
     wanted = f" (wanted {arguments})" if arguments else ""
-    named = [f"{o['item']}: {_shorten(o['value'])}" for o in outcome["offending"][:_NAMED]]
+    named = [_named(found) for found in outcome["offending"][:_NAMED]]
     count = outcome["unexpected"]
     if count is None:
-        found = f"found {outcome['observed']}"
+        observed = outcome["observed"]
+        found = "found nothing to measure" if observed is None else f"found {_rounded(observed)}"
     else:
         found = f"{count} of {outcome['checked']} items"
         named += ["…"] if count > len(named) else []
     items = f": {', '.join(named)}" if named else ""
     return f"{outcome['type']}{column} failed{wanted}, {found}{items}"
+
+
+def _named(offending: dict[str, Any]) -> str:
+    if "same_as" in offending:
+        return f"{offending['item']} is the same as {offending['same_as']}"
+    return f"{offending['item']}: {_shorten(offending['value'])}"
+
+
+def _argument(value: Any) -> str:
+    """An argument of an expectation as a person would write it."""
+    if isinstance(value, dict) and {"values", "weights"} <= set(value):
+        if len(set(value["weights"])) == 1:
+            return f"equal shares of {_argument(value['values'])}"
+        pairs = zip(value["values"], value["weights"], strict=False)
+        return ", ".join(f"{v}: {100 * w:.4g} %" for v, w in pairs)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "nothing"
+    return str(value)
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _shorten(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from genline.core.errors import ParamsError, nearest
 from genline.core.params import load_yaml
+from genline.core.wording import found
 
 SEVERITIES = ("fail", "warn")
 # Arguments the runner sets itself, or that mean nothing here.
@@ -57,7 +58,7 @@ def read_suite(path: Path | str, columns: Collection[str]) -> list[Expectation]:
     entries = content.get("expectations") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ParamsError(f"{path}: no expectations; give a list under the key 'expectations'")
-    extra = sorted(set(content) - {"expectations"})
+    extra = sorted(map(str, set(content) - {"expectations"}))
     if extra:
         raise ParamsError(f"{path}: unknown key '{extra[0]}'; the only key is 'expectations'")
     types = expectation_types()
@@ -89,15 +90,21 @@ def _read(where: str, entry: Any, types: dict[str, Any], columns: Collection[str
         hint = close if close.startswith("did") else "see the gallery of Great Expectations"
         raise ParamsError(f"{where}: unknown type; {hint}")
     if severity not in SEVERITIES:
-        raise ParamsError(f"{where}: severity is {severity!r}; wanted {' or '.join(SEVERITIES)}")
+        raise ParamsError(
+            f"{where}: severity is {found(severity)}; wanted {' or '.join(SEVERITIES)}"
+        )
     known = set(types[kind].__fields__) - _RESERVED
     for name in kwargs:
         if name not in known:
             raise ParamsError(f"{where}: unknown argument '{name}'; {nearest(str(name), known)}")
     for name in _COLUMN_ARGUMENTS:
-        if name in kwargs and kwargs[name] not in columns:
-            hint = nearest(str(kwargs[name]), columns)
-            raise ParamsError(f"{where}: no column '{kwargs[name]}'; {hint}")
+        if name not in kwargs:
+            continue
+        column = kwargs[name]
+        if not isinstance(column, str):
+            raise ParamsError(f"{where}: {name} is {found(column)}; wanted the name of a column")
+        if column not in columns:
+            raise ParamsError(f"{where}: no column '{column}'; {nearest(column, columns)}")
     return Expectation(kind, kwargs, severity, _build(where, types[kind], kwargs))
 
 
@@ -109,7 +116,7 @@ def _build(where: str, kind: Any, kwargs: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        about = "" if name == "__root__" else f"{name} is {kwargs.get(name)!r}; "
+        about = "" if name == "__root__" else f"{name} is {found(kwargs.get(name))}; "
         raise ParamsError(f"{where}: {about}{first['msg']}") from None
     except (TypeError, ValueError) as error:
         raise ParamsError(f"{where}: {error}") from None

@@ -9,7 +9,7 @@ from pydantic import Field
 from genline.core.params import Section
 from genline.evaluation.config import CommonHealth
 
-Temperature = Annotated[float, Field(gt=0, le=10)]
+Temperature = Annotated[float, Field(ge=0.01, le=10)]
 
 
 class TextHealth(CommonHealth):
@@ -51,7 +51,8 @@ class EvaluateTexts(Section):
     )
     temperatures: list[Temperature] = Field(
         default=[0.7, 0.85, 1.0, 1.15],
-        description="temperatures at which a GAN's control is sampled, each in (0, 10]",
+        min_length=1,
+        description="temperatures at which a GAN's control is sampled, each 0.01 to 10",
     )
     shown: int = Field(default=100, ge=1, le=10_000, description="texts in a list of samples")
     health: TextHealth = TextHealth()

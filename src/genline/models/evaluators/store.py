@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from genline.core.errors import ModelError
+from genline.core.errors import DataError, ModelError, ParamsError
+from genline.core.folders import replaced_folder
 from genline.core.params import Section, parse_section
 from genline.data.prepared import ImageSpec, Spec, spec_from_json, spec_to_json
 from genline.models.evaluators.config import ImageEvaluator, TextEvaluator
-from genline.models.weights import CONFIG, read_config, read_weights, write_network
+from genline.models.weights import CONFIG, RESTORE, read_config, read_weights, write_network
 
 WEIGHTS = "evaluator.safetensors"
 
@@ -43,9 +44,10 @@ def build_evaluator(section: Section, spec: Spec) -> nn.Module:
 def save_evaluator(
     folder: Path | str, section: Section, spec: Spec, weights: Mapping[str, Tensor]
 ) -> None:
-    """Write an evaluator's folder."""
+    """Write an evaluator's folder; on failure, the one that stood there is untouched."""
     config = {"evaluator": section.model_dump(), "data": spec_to_json(spec)}
-    write_network(Path(folder), config, weights, WEIGHTS)
+    with replaced_folder(folder) as building:
+        write_network(building, config, weights, WEIGHTS)
 
 
 def load_evaluator(folder: Path | str, device: str | torch.device = "cpu") -> StoredEvaluator:
@@ -55,12 +57,16 @@ def load_evaluator(folder: Path | str, device: str | torch.device = "cpu") -> St
     """
     folder = Path(folder)
     config = read_config(folder, "evaluator")
+    file = folder / CONFIG
     try:
-        spec = spec_from_json(config["data"])
+        spec = spec_from_json(config["data"], file)
         kind = ImageEvaluator if isinstance(spec, ImageSpec) else TextEvaluator
-        section: Section = parse_section(kind, config["evaluator"], str(folder / CONFIG))
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder / CONFIG}: incomplete ({error}); fit it again") from None
+        section: Section = parse_section(kind, config["evaluator"], "evaluator", file)
+    except KeyError as error:
+        raise ModelError(f"{file}: {RESTORE.format(f'holds no key {error}')}") from None
+    except (DataError, ParamsError) as error:
+        reason = str(error).removeprefix(f"{file}: ")
+        raise ModelError(f"{file}: {RESTORE.format(reason)}") from None
     evaluator = build_evaluator(section, spec)
     digest = read_weights(evaluator, folder / WEIGHTS, device)
     return StoredEvaluator(evaluator, spec, digest)

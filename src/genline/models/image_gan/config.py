@@ -34,8 +34,12 @@ class Discriminator(Section):
 class Train(Section):
     """The adversarial game."""
 
-    steps: int = Field(ge=1, description="steps; each updates discriminator and generator once")
-    batch: int = Field(ge=1, description="real images a step, and as many generated ones")
+    steps: int = Field(
+        ge=1, le=10_000_000, description="steps; each updates discriminator and generator once"
+    )
+    batch: int = Field(
+        ge=1, le=65_536, description="real images a step, and as many generated ones"
+    )
     discriminator: Discriminator = Field(description="the discriminator's network")
     objective: Literal["non_saturating", "hinge"] = Field(description="the adversarial loss")
     r1_gamma: float = Field(ge=0, le=1000, description="weight of the gradient penalty; 0: none")
@@ -45,4 +49,6 @@ class Train(Section):
     beta1: float = Field(ge=0, lt=1, description="Adam's decay of the first moment")
     beta2: float = Field(ge=0, lt=1, description="Adam's decay of the second moment")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged generator that is kept")
-    validate_every: int = Field(ge=1, description="steps between measures of the distance")
+    validate_every: int = Field(
+        ge=1, le=10_000_000, description="steps between measures of the distance"
+    )

@@ -33,8 +33,8 @@ class Model(Section):
 class Train(Section):
     """Maximising the evidence lower bound, then fitting the latent sampler."""
 
-    steps: int = Field(ge=1, description="optimiser steps")
-    batch: int = Field(ge=1, description="images a step")
+    steps: int = Field(ge=1, le=10_000_000, description="optimiser steps")
+    batch: int = Field(ge=1, le=65_536, description="images a step")
     learning_rate: float = Field(gt=0, le=1, description="peak rate of AdamW; cosine to 0")
     weight_decay: float = Field(ge=0, le=1, description="decoupled weight decay of AdamW")
     beta: float = Field(ge=0, le=100, description="final weight of the KL term")
@@ -44,7 +44,9 @@ class Train(Section):
     )
     clip: float = Field(gt=0, description="largest norm of the gradient")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged weights that are kept")
-    validate_every: int = Field(ge=1, description="steps between validations; the best is kept")
+    validate_every: int = Field(
+        ge=1, le=10_000_000, description="steps between validations; the best is kept"
+    )
     gmm_draws: int = Field(ge=1, le=100, description="posterior draws an image that the gmm fits")
     gmm_regularisation: float = Field(
         gt=0, le=1, description="added to the diagonal of each covariance of the gmm"

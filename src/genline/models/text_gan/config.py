@@ -30,11 +30,15 @@ class Discriminator(Section):
 class Train(Section):
     """Maximum likelihood, then the adversarial phase, then its control."""
 
-    pretrain_steps: int = Field(ge=1, description="steps of maximum likelihood before the GAN")
-    adversarial_steps: int = Field(
-        ge=1, description="steps of the adversarial phase, and of its control after it"
+    pretrain_steps: int = Field(
+        ge=1, le=10_000_000, description="steps of maximum likelihood before the GAN"
     )
-    batch: int = Field(ge=1, description="texts a step")
+    adversarial_steps: int = Field(
+        ge=1,
+        le=10_000_000,
+        description="steps of the adversarial phase, and of its control after it",
+    )
+    batch: int = Field(ge=1, le=65_536, description="texts a step")
     learning_rate: float = Field(gt=0, le=1, description="peak rate of AdamW while pretraining")
     adversarial_learning_rate: float = Field(
         gt=0, le=1, description="peak rate of AdamW in the adversarial phase and in the control"
@@ -44,21 +48,29 @@ class Train(Section):
     objective: Literal["reinforce", "gumbel"] = Field(
         description="reinforce: policy gradient; gumbel: straight-through, relativistic"
     )
-    adversarial_weight: float = Field(ge=0, description="weight of the adversarial loss")
+    adversarial_weight: float = Field(
+        ge=0, le=1_000_000, description="weight of the adversarial loss"
+    )
     likelihood_weight: float = Field(
-        ge=0, description="weight of maximum likelihood beside it (the anchor)"
+        ge=0, le=1_000_000, description="weight of maximum likelihood beside it (the anchor)"
     )
     discount: float = Field(ge=0, le=1, description="reinforce: γ of the rewards that follow")
     inverse_temperature: float = Field(
-        ge=1, description="gumbel: 1 / temperature at the end of the phase; it grows from 1"
+        ge=1,
+        le=1_000_000,
+        description="gumbel: 1 / temperature at the end of the phase; it grows from 1",
     )
     discriminator: Discriminator
     clip: float = Field(gt=0, description="largest norm of a gradient")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged weights that are kept")
-    validate_every: int = Field(ge=1, description="steps between validations; the best is kept")
+    validate_every: int = Field(
+        ge=1, le=10_000_000, description="steps between validations; the best is kept"
+    )
     validate_texts: int = Field(
-        ge=1, description="texts of the validation split whose likelihood is scored"
+        ge=1, le=10_000_000, description="texts of the validation split whose likelihood is scored"
     )
     validate_samples: int = Field(
-        ge=2, description="most texts of the validation split that as many samples are held against"
+        ge=2,
+        le=1_000_000,
+        description="most texts of the validation split that as many samples are held against",
     )

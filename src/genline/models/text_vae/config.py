@@ -22,14 +22,16 @@ class Model(Section):
 class Train(Section):
     """Maximising the evidence lower bound without letting the posterior collapse."""
 
-    steps: int = Field(ge=1, description="optimiser steps")
-    batch: int = Field(ge=1, description="texts a step")
+    steps: int = Field(ge=1, le=10_000_000, description="optimiser steps")
+    batch: int = Field(ge=1, le=65_536, description="texts a step")
     learning_rate: float = Field(gt=0, le=1, description="peak rate of AdamW; cosine to 0")
     weight_decay: float = Field(ge=0, le=1, description="decoupled weight decay of AdamW")
     beta: float = Field(ge=0, le=100, description="final weight of the KL term")
     kl_warmup: float = Field(ge=0, le=1, description="share of the steps over which β rises from 0")
     free_bits: float = Field(
-        ge=0, description="nats a text, shared by the dimensions, below which KL costs nothing more"
+        ge=0,
+        le=1000,
+        description="nats a text, shared by the dimensions, below which KL costs nothing more",
     )
     word_dropout: float = Field(ge=0, le=1, description="share of the decoder's inputs hidden")
     dropout: float = Field(ge=0, lt=1, description="share of embeddings and readouts dropped")
@@ -38,6 +40,10 @@ class Train(Section):
     )
     clip: float = Field(gt=0, description="largest norm of the gradient")
     ema: float = Field(ge=0, lt=1, description="decay of the averaged weights that are kept")
-    validate_every: int = Field(ge=1, description="steps between validations; the best is kept")
-    validate_texts: int = Field(ge=1, description="texts of the validation split that are scored")
+    validate_every: int = Field(
+        ge=1, le=10_000_000, description="steps between validations; the best is kept"
+    )
+    validate_texts: int = Field(
+        ge=1, le=10_000_000, description="texts of the validation split that are scored"
+    )
     validate_draws: int = Field(ge=1, le=1000, description="posterior draws of each")

@@ -141,8 +141,9 @@ class _Loop:
         decides, beginning = self.recipe.selects_by, self.recipe.selects(done)
         if decides is None or beginning is None:
             return
-        if figures[decides] < self.best_values.get(beginning, math.inf):
-            self.best_values[beginning] = figures[decides]
+        value, least = figures[decides], self.best_values.get(beginning, math.inf)
+        self.best_values[beginning] = min(value, least)
+        if value < least or value <= least + figures.get(f"{decides}_error", -math.inf):
             self.best |= {
                 name: value.detach().clone()
                 for name, value in self.recipe.result().items()

@@ -48,7 +48,10 @@ class Recipe(ABC):
     steps: int
     validate_every: int = 0  # 0: never
     phase_ends: frozenset[int] = frozenset()  # steps at which a phase before the last one ends
-    selects_by: str | None = None  # the key of validate() that decides; None keeps the last state
+    # The key of validate() whose least value decides which state is kept; None keeps the last one.
+    # A figure named after it with "_error" is its standard error: of states that differ by less,
+    # the later is kept, which has learnt for longer (Breiman et al. 1984, section 3.4.3).
+    selects_by: str | None = None
 
     def __init__(self) -> None:
         self.modules: dict[str, nn.Module] = {}

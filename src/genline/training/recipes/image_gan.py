@@ -106,7 +106,8 @@ class ImageGANRecipe(Recipe):
         gan, noise = self.average.module, self.context.generator("validation")
         assert isinstance(gan, ImageGAN)
         generated = normalise(gan.sample(_VALIDATION_SAMPLES, noise), self.levels)
-        return {"valid_distance": energy_distance(generated, self.held_out)}
+        found = energy_distance(generated, self.held_out)
+        return {"valid_distance": found.distance, "valid_distance_error": found.error}
 
     def result(self) -> dict[str, Tensor]:
         return self.average.module.state_dict()

@@ -241,9 +241,11 @@ class TextGANRecipe(Recipe):
         samples = sample_texts(
             network.step, network.start(count), count, self.spec.max_tokens, noise
         )
+        found = energy_distance(ngram_bags(samples), self.held_out_bags)
         return {
             "valid_loss": loss,
-            "valid_distance": energy_distance(ngram_bags(samples), self.held_out_bags),
+            "valid_distance": found.distance,
+            "valid_distance_error": found.error,
         } | ({"valid_control_loss": loss} if name == "control" else {})
 
     def _held_out_loss(self, network: LSTMDecoder) -> float:

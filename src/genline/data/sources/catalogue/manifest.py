@@ -7,7 +7,6 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from genline.core.errors import ParamsError
 from genline.core.params import Section, load_yaml, parse_section
 
 FOLDER = Path("data/catalogue")
@@ -74,8 +73,4 @@ class Manifest(Section):
 
 def read_manifest(path: Path | str) -> Manifest:
     """Raises ParamsError naming the file and what is wrong with it."""
-    try:
-        return parse_section(Manifest, load_yaml(path), "")
-    except ParamsError as error:
-        # The message of a section speaks of params.yaml.
-        raise ParamsError(str(error).replace("params.yaml:", f"{path}:", 1)) from None
+    return parse_section(Manifest, load_yaml(path), "", path)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genline.core.errors import DataError
 from genline.core.seeds import derive_seed
 from genline.data.batches import ShuffledBatches
 from genline.data.prepared import ImageSplit, PreparedImages, SplitName
@@ -76,7 +77,13 @@ class ClassifierRecipe(Recipe):
     def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         self.network.load_state_dict(weights)
         features = self.network.embed(self.images.cpu().numpy()).features
-        scale = 1 / np.sqrt(features.var(axis=0).mean())
+        variance = features.var(axis=0).mean()
+        if variance == 0:
+            raise DataError(
+                "the evaluator sees no difference between any two training images, so it can "
+                "judge none; give images that differ"
+            )
+        scale = 1 / np.sqrt(variance)
         return weights | {"scale": torch.tensor(scale, dtype=torch.float32)}
 
 
