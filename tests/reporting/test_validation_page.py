@@ -261,3 +261,22 @@ def test_validation_pages_need_no_other_part_of_reporting() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "[]"]
+
+
+def test_a_text_without_end_is_shown_by_its_beginning() -> None:
+    long = TextItem("prose.jsonl line 1", "a" * 20_000_000, "")
+    shown = collect(iter([long]), [long.name], 256)[long.name]
+    assert len(shown.text) < 1100
+    assert shown.text.endswith("… (20,000,000 characters in all)")
+
+
+def test_an_item_that_repeats_another_names_it() -> None:
+    result = validation("digits")
+    result["expectations"][3] |= {
+        "success": False,
+        "unexpected": 1,
+        "offending": [{"item": "row 2", "value": "0af3", "same_as": "row 1"}],
+    }
+    page = render(result)
+    assert "the same as row 1" in page
+    assert "0af3" not in page

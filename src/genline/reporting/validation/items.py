@@ -15,6 +15,7 @@ OFFENDERS = 10  # shown of one expectation
 TYPICAL = {"image": 20, "text": 10}
 _SIDE = 56  # pixels a small picture is enlarged to, at least
 _LARGEST = 112  # pixels a large picture is reduced to
+_LONGEST = 1000  # characters of a text that are shown
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,14 @@ def collect(items: Items, wanted: Collection[str], levels: int) -> dict[str, Sho
 def _show(item: ImageItem | TextItem, levels: int) -> Shown:
     label = "" if item.label is None else str(item.label)
     if hasattr(item, "text"):
-        return Shown(item.name, label, "", item.text)
+        return Shown(item.name, label, "", _cut(item.text))
     return Shown(item.name, label, _picture(item.pixels, levels), "")
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]} … ({len(text):,} characters in all)"
 
 
 def _picture(pixels: Any, levels: int) -> str:
