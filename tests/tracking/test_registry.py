@@ -138,7 +138,7 @@ def test_the_version_carries_card_record_and_links(register_stage):
     assert 'load_model("models:/tiny-vae/1")' in version.description
     assert json.loads(version.tags["genline.record"])["metrics"]["fid"]["value"] == 2.0
     run = connect(resolve()).get_run(version.run_id)
-    assert run.info.run_name == "tiny-vae"
+    assert run.info.run_name == f"tiny-vae {version.tags['genline.model_digest'][:6]}"
     assert run.data.tags["genline.model_digest"] == version.tags["genline.model_digest"]
 
 
