@@ -40,9 +40,9 @@ def commit_of_model(experiment: str, root: Path | None = None) -> str | None:
     committed; where the run is not known, this is the commit that holds its code and parameters.
     """
     root = root or Path.cwd()
-    entry = _stages(root / "dvc.lock").get(f"train@{experiment}")
     try:
-        outs = {out["path"]: out["md5"] for out in entry["outs"]} if entry else {}
+        entry = _stages(root / "dvc.lock")[f"train@{experiment}"]
+        outs = {out["path"]: out["md5"] for out in entry["outs"]}
         md5 = outs[f"models/{experiment}"]
     except (KeyError, TypeError):
         return None
@@ -95,9 +95,8 @@ def pipeline_slices(
 
 def locked_params(stage: str, root: Path | None = None) -> dict[str, Any] | None:
     """The parameters, by dotted key, that a stage last ran with; None where dvc.lock has none."""
-    entry = _stages((root or Path.cwd()) / "dvc.lock").get(stage)
     try:
-        found = entry["params"]["params.yaml"]
+        found = _stages((root or Path.cwd()) / "dvc.lock")[stage]["params"]["params.yaml"]
     except (KeyError, TypeError):
         return None
     return dict(found) if isinstance(found, dict) else None

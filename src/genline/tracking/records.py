@@ -13,8 +13,9 @@ from typing import Any
 from genline.core.errors import DataError, GenlineError, ParamsError
 from genline.core.files import digest_value, read_json
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
+from genline.models import WEIGHTS
 from genline.tracking import provenance
-from genline.tracking.weights import WEIGHTS, model_digest
+from genline.tracking.weights import model_digest
 
 Row = dict[str, float]
 _USED = ("seed", "runtime", "dataset", "family", "model", "train")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from genline.core.errors import ModelError
 from genline.core.files import digest_file, read_json
+from genline.models import WEIGHTS
 
-WEIGHTS = "model.safetensors"
 _CONFIG = "config.json"
 
 
