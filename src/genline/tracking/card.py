@@ -10,6 +10,7 @@ from genline.core.errors import GenlineError
 from genline.core.files import read_json
 
 _SHOWN = 12
+_NOTE = "**By a person:** "
 _MOST = 5000  # characters of a model version's description, the width of MLflow's column
 
 
@@ -93,6 +94,13 @@ def _card(
         f"answers, and {content}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def noted(description: str, note: str) -> str:
+    """A card with what a person last did above it."""
+    lines = description.splitlines()
+    rest = lines[2:] if lines and lines[0].startswith(_NOTE) else lines
+    return "\n".join([f"{_NOTE}{_cell(note)}.", "", *rest])[:_MOST]
 
 
 def family_words(family: str) -> str:

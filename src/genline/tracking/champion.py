@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genline.core.errors import GenlineError, ModelError, TrackingError
 from genline.core.files import digest_file
 from genline.models import WEIGHTS
+from genline.tracking.names import DIGEST
 from genline.tracking.store import one_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # From a model folder and an empty folder for whatever is written: the evaluation, as
 # reports/evaluation/<experiment>.json holds it, and the items' file, None where there is none.
 Rescore = Callable[[Path, Path], tuple[Mapping[str, Any], Path | None]]
-_DIGEST = "genline.model_digest"
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def fetch_model(client: MlflowClient, version: ModelVersion, into: Path) -> Path
     folders = [path.parent for path in Path(place).rglob(WEIGHTS)]
     if not folders:
         raise ModelError(f"version {version.version} of {version.name} holds no {WEIGHTS}")
-    if digest_file(folders[0] / WEIGHTS) != version.tags.get(_DIGEST):
+    if digest_file(folders[0] / WEIGHTS) != version.tags.get(DIGEST):
         raise ModelError(
             f"version {version.version} of {version.name}: {WEIGHTS} in the registry is damaged"
         )

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import genline
+from genline.tracking.names import DIGEST
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-_DIGEST = "genline.model_digest"
 # What sampling imports; the rest of the project's dependencies is not needed to serve.
 _REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "torch")
 _REQUIRED_BY = {"image": ("pillow",), "text": ("tokenizers",)}
@@ -32,7 +32,7 @@ def logged(client: MlflowClient, place: str, run_id: str, digest: str) -> str | 
 
     What it has left half-done is deleted. ``place`` is the id of the MLflow experiment.
     """
-    found = client.search_logged_models([place], f"tags.`{_DIGEST}` = '{digest}'")
+    found = client.search_logged_models([place], f"tags.`{DIGEST}` = '{digest}'")
     mine = [model for model in found if model.source_run_id == run_id]
     for model in mine:
         if str(model.status) != "READY":
@@ -61,7 +61,7 @@ def log(folder: Path, kind: str, experiment: str, run_id: str, digest: str) -> s
             pip_requirements=requirements(kind),
             signature=_signature(kind),
             input_example=_example(),
-            tags={_DIGEST: digest},
+            tags={DIGEST: digest},
         )
     return str(info.model_uri)
 

@@ -21,6 +21,15 @@ from genline.tracking.champion import Rescore, scored_again
 from genline.tracking.config import Register
 from genline.tracking.gate import Decision, Record, decide
 from genline.tracking.locking import registering
+from genline.tracking.names import (
+    CHALLENGER,
+    CHAMPION,
+    DIGEST,
+    ITEMS,
+    PREDECESSOR,
+    PROMOTION,
+    RECORD,
+)
 from genline.tracking.runs import run_for_evaluation
 from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
 
@@ -28,13 +37,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-DIGEST = "genline.model_digest"
-RECORD = "genline.record"  # what the gate needs of a version, as JSON
-PROMOTION = "genline.promotion"  # what the gate said of it, as JSON
-PREDECESSOR = "genline.previous_champion"  # the version it took the place of
 _AFTERWARDS = "Nothing is lost; then run `dvc repro` again"
-_ITEMS = "genline.items"  # sha256 of the likelihoods item by item, an artifact of the run
 _KEPT = ("value", "standard_error", "low", "high", "count", "floor", "better", "left_out")
 
 
@@ -144,7 +147,7 @@ def version_tags(
         PROMOTION: _compact(promotion),
         RECORD: _compact(_kept(evaluation)),
     }
-    return tags if items is None else tags | {_ITEMS: items}
+    return tags if items is None else tags | {ITEMS: items}
 
 
 def predecessor_tags(
@@ -187,7 +190,7 @@ def _rescored(
         if items is not None:
             kept_items.keep(client, incumbent.run_id, items)
             digest = digest_file(items)
-            client.set_model_version_tag(incumbent.name, incumbent.version, _ITEMS, digest)
+            client.set_model_version_tag(incumbent.name, incumbent.version, ITEMS, digest)
         # The record last: items that do not fit it are of no more use than none.
         client.set_model_version_tag(incumbent.name, incumbent.version, RECORD, kept)
         return Record.of(evaluation, read_items(items) if items is not None else None)
@@ -280,7 +283,7 @@ def _record(client: MlflowClient, version: ModelVersion) -> Record:
             f"version {version.version} of '{version.name}' is champion but was not registered by "
             "genline (it has no record to compare with); remove its alias 'champion' in MLflow"
         )
-    items = kept_items.fetch(client, version.run_id, version.tags.get(_ITEMS, ""))
+    items = kept_items.fetch(client, version.run_id, version.tags.get(ITEMS, ""))
     return Record.of(json.loads(kept), items)
 
 
