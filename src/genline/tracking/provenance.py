@@ -50,6 +50,11 @@ def commit_of_model(experiment: str, root: Path | None = None) -> str | None:
     return found.splitlines()[-1] if found else None
 
 
+def file_at(commit: str, name: str, root: Path | None = None) -> str | None:
+    """The text of a file of the project at a commit; None where git does not have it."""
+    return _git(root or Path.cwd(), "show", f"{commit}:./{name}")
+
+
 def stage_tags() -> dict[str, str]:
     """``genline.stage``, the DVC stage that runs; empty outside DVC."""
     stage = os.environ.get("DVC_STAGE")
