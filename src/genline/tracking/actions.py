@@ -25,8 +25,8 @@ from genline.tracking.names import (
     RECORD,
     SET_ASIDE,
 )
-from genline.tracking.reading import Version, open_reader
-from genline.tracking.references import find_version
+from genline.tracking.reading import Reader, Version, open_reader
+from genline.tracking.references import find_version, is_folder, resolve_model
 from genline.tracking.store import Store, connect, one_line, resolve
 
 if TYPE_CHECKING:
@@ -40,8 +40,20 @@ def promote(model: str, reason: str) -> str:
     then are as they were.
     """
     store = resolve()
-    wanted = find_version(open_reader(store), model)
+    reader = open_reader(store)
+    wanted = _version(reader, model)
     return _locked(store, wanted.name, lambda: _move(store, wanted.name, wanted.number, reason))
+
+
+def _version(reader: Reader, model: str) -> Version:
+    if is_folder(model):
+        raise ModelError(
+            f"{model}: a folder is no version; name one as name@alias or name/version"
+        )
+    found = resolve_model(reader, model).version
+    if found is None:
+        raise ModelError(f"run {model} gave no registered version; `genline register` makes one")
+    return found
 
 
 def rollback(experiment: str, reason: str) -> str:

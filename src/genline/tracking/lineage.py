@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genline.core.errors import GenlineError, ModelError, TrackingError
+from genline.core.errors import GenlineError, ModelError, TrackingError, nearest
 from genline.core.files import read_json
 from genline.tracking import packages, patch, provenance, validation
 from genline.tracking.decisions import read_decisions
@@ -74,7 +74,8 @@ def trace(text: str) -> Lineage:
         return _of_books(reader, found)
     folder = Path(text)
     if not folder.is_dir():
-        raise ModelError(f"{text}: no such folder; give name@alias, name/version or models/NAME")
+        beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise ModelError(f"{text}: no such folder; {nearest(folder.name, beside)}")
     digest = model_digest(folder)
     try:
         reader = open_reader(resolve())

@@ -1,22 +1,32 @@
-"""The versions that a training ran with: of Python and of what the project uses directly."""
+"""What a training ran with: versions of Python and of what the project uses, and the processor."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 import re
+import sys
 
 FILE = "pipeline/packages.json"  # the artifact of a run
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def installed() -> dict[str, str]:
-    """Versions by name: Python, this package, and each of its dependencies that is installed."""
+    """Versions by name: Python, this package, and each of its dependencies that is installed.
+
+    ``system`` and, once torch is imported, ``cpu`` name what decides roundings.
+    """
     try:
         wanted = importlib.metadata.requires("genline") or []
     except importlib.metadata.PackageNotFoundError:  # run from a source tree
         wanted = []
-    found = {"python": platform.python_version()}
+    found = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    if "torch" in sys.modules:
+        # Kernels are chosen by it, and round as they were written.
+        found["cpu"] = sys.modules["torch"].backends.cpu.get_cpu_capability()
     for line in ["genline", *(line for line in wanted if "extra ==" not in line)]:
         match = _NAME.match(line)
         if match is None:
