@@ -47,9 +47,7 @@ def promote(model: str, reason: str) -> str:
 
 def _version(reader: Reader, model: str) -> Version:
     if is_folder(model):
-        raise ModelError(
-            f"{model}: a folder is no version; name one as name@alias or name/version"
-        )
+        raise ModelError(f"{model}: a folder is no version; name one as name@alias or name/version")
     found = resolve_model(reader, model).version
     if found is None:
         raise ModelError(f"run {model} gave no registered version; `genline register` makes one")

@@ -9,6 +9,7 @@ import os
 import socket
 import tempfile
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ MODEL, EXPERIMENT, DATA = "genline.model_digest", "genline.experiment", "genline
 _ARTIFACTS = "genline.artifacts"  # what was uploaded: a digest of each file, as JSON
 _BATCH = 1000  # the most metrics MLflow takes at once
 _PARAMS = 100
+_PREVIEW = 256  # pixels of the longer side of the picture that MLflow shows first
 _DIGEST = 12  # hexadecimal digits of the data's digest shown; MLflow takes at most 36
 _UNFILED = ("train/seconds", "train/steps_per_second")  # of the machine, so in no file
 _GONE_SECONDS = 24 * 3600.0  # a run of another host that has said nothing for so long is dead
@@ -265,15 +267,18 @@ class _View:
         new = {name for name, digest in digests.items() if held.get(name) != digest}
         if not new:
             return
-        images = {name for name in new if name.startswith("images/")}
         with tempfile.TemporaryDirectory(prefix="genline-artifacts-") as folder:
-            for name in new - images:
+            for name in new:
                 path = Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(contents[name])
+                if name.startswith("images/"):
+                    again = name in held
+                    self._image(path, contents[name], again)
+                else:
+                    path.write_bytes(contents[name])
             self.client.log_artifacts(self._id, folder)
-        for name in sorted(images):
-            self._image(name.removeprefix("images/"), contents[name])
+        if any(name.startswith("images/") for name in new):
+            self.client.set_tag(self._id, "mlflow.loggedImages", "True")
         self.client.set_tag(self._id, _ARTIFACTS, _compact(held | digests))
         self._say(len(new), "artifact")
 
@@ -296,14 +301,22 @@ class _View:
                 found[f"images/{path.stem}"] = path.read_bytes()
         return found
 
-    def _image(self, key: str, content: bytes) -> None:
-        """A grid of samples where MLflow's image charts and their slider over steps find it."""
+    def _image(self, path: Path, content: bytes, again: bool) -> None:
+        """Write a grid as MLflow's image charts, and their slider over steps, want to find it.
+
+        Named as ``log_image`` does, but by content, so that one sent twice is there once.
+        """
         import io
 
         from PIL import Image
 
-        image = Image.open(io.BytesIO(content))
-        self.client.log_image(self._id, image, key=key, step=self.files.steps, synchronous=True)
+        when = int(time.time() * 1000) if again else self.run.info.start_time
+        label = uuid.uuid5(uuid.NAMESPACE_OID, f"{path.name} {digest_bytes(content)}")
+        stem = f"{path.name}+step+{self.files.steps}+timestamp+{when}+{label}"
+        path.with_name(f"{stem}.png").write_bytes(content)
+        preview = Image.open(io.BytesIO(content)).convert("RGB")
+        preview.thumbnail((_PREVIEW, _PREVIEW))
+        preview.save(path.with_name(f"{stem}+compressed.webp"))
 
 
 def evaluation_tags(evaluation: Mapping[str, Any]) -> dict[str, str]:
