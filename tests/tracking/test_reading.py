@@ -16,7 +16,7 @@ def both(register_stage):
     register_stage()
     register_stage(seed=1, fid=(3.0, 2.9, 3.1))
     client = connect(resolve())
-    client.set_registered_model_alias("tiny-vae", "best so far", "1")
+    client.set_registered_model_alias("tiny-vae", "best-so-far", "1")
     client.create_registered_model("empty")
     store = resolve()
     return open_reader(store), _Client(client, store)
@@ -28,7 +28,7 @@ def test_the_tables_are_read_as_mlflow_reads_them(both):
     assert quick.versions("empty") == own.versions("empty") == []
     versions = quick.versions("tiny-vae")
     assert versions == own.versions("tiny-vae")
-    assert [v.aliases for v in versions] == [("best so far", "champion"), ("challenger",)]
+    assert [v.aliases for v in versions] == [("best-so-far", "champion"), ("challenger",)]
     for version in versions:
         run = quick.run(version.run_id)
         assert run == own.run(version.run_id)
