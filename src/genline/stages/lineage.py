@@ -37,7 +37,7 @@ def _lines(found: Lineage) -> Iterable[str]:
         yield _line("health", f"failed: {'; '.join(failed)}" if failed else "all checks passed")
     if found.decision is not None:
         yield _line("gate", f"{found.decision['decision']}: {found.decision['reason']}")
-        yield _line("compared with", found.compared_with or "no champion stood then")
+        yield _line("compared with", _compared(found.compared_with, found.decision))
     for did in found.people:
         verb = "promoted" if did["model"] == found.model else "set aside"
         yield _line(verb, f"{did['when']} by {did['who']} ({did['action']}): {did['reason']}")
@@ -68,6 +68,12 @@ def _code(found: Lineage) -> str:
         return code.commit
     size = f", {len(code.patch)} bytes" if code.patch is not None else ""
     return f"{code.commit} with changes: patch {code.kept}{size}"
+
+
+def _compared(champion: str | None, decision: Mapping[str, Any]) -> str:
+    if champion is None:
+        return "no champion stood then"
+    return champion if decision.get("champion") else f"{champion} stood, and was not compared with"
 
 
 def _pairs(values: Mapping[str, str], between: str, inside: str) -> str:

@@ -86,7 +86,8 @@ def _promote(
     incumbent = by_alias(client, name, CHAMPION)
     champion = _record(client, incumbent) if incumbent is not None else None
     version = by_digest(client, name, candidate.digests["model"])
-    if incumbent is not None and champion is not None and rescore is not None:
+    healthy = all(found["passed"] for found in candidate.health.values())
+    if incumbent is not None and champion is not None and rescore is not None and healthy:
         champion = _rescored(client, incumbent, champion, candidate, rescore)
     decision = decide(candidate, champion, register)
     promotion = _promotion(name, candidate, champion, decision, register)
@@ -103,6 +104,10 @@ def _promote(
             client.set_model_version_tag(name, version.version, key, value)
     number = str(version.version)
     client.update_model_version(name, number, description=described(evaluation, number, promotion))
+    now = by_alias(client, name, CHAMPION)
+    if (now and str(now.version)) != (incumbent and str(incumbent.version)):
+        # Another machine was quicker: its champion is the one to be better than.
+        return _promote(client, store, evaluation, items, folder, register, rescore)
     _move_aliases(client, name, number, decision)
     return promotion
 
