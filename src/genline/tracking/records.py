@@ -42,11 +42,6 @@ class Files:
     samples: Path | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def steps(self) -> int:
-        """The last step of the training."""
-        return int(self.curve[-1]["step"]) if self.curve else 0
-
 
 def experiments() -> list[str]:
     """The experiments of params.yaml."""

@@ -304,7 +304,9 @@ class _View:
     def _image(self, path: Path, content: bytes, again: bool) -> None:
         """Write a grid as MLflow's image charts, and their slider over steps, want to find it.
 
-        Named as ``log_image`` does, but by content, so that one sent twice is there once.
+        Named as ``log_image`` does, but by content, so that one sent twice is there once. At step
+        0, as the evaluated metrics are: the charts set grids of several runs side by side only
+        where their steps are the same.
         """
         import io
 
@@ -312,7 +314,7 @@ class _View:
 
         when = int(time.time() * 1000) if again else self.run.info.start_time
         label = uuid.uuid5(uuid.NAMESPACE_OID, f"{path.name} {digest_bytes(content)}")
-        stem = f"{path.name}+step+{self.files.steps}+timestamp+{when}+{label}"
+        stem = f"{path.name}+step+0+timestamp+{when}+{label}"
         path.with_name(f"{stem}.png").write_bytes(content)
         preview = Image.open(io.BytesIO(content)).convert("RGB")
         preview.thumbnail((_PREVIEW, _PREVIEW))
