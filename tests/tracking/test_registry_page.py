@@ -72,9 +72,8 @@ def test_each_command_of_the_page_runs(line, monkeypatch, capsys):
     assert champions["sync"] == "1"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_what_cannot_be_done_is_one_line_and_a_failure(line, capsys):
+    for arguments in (
         ["lineage", "digits-vea@champion"],
         ["reproduce", "digits-vae@champoin"],
         ["promote", "digits-vae/9", "--reason", "why"],
@@ -82,11 +81,9 @@ def test_each_command_of_the_page_runs(line, monkeypatch, capsys):
         ["rollback", "digits-vae", "--reason", "why"],
         ["rollback", "digits-vea", "--reason", "why"],
         ["lineage", "models/nothing"],
-    ],
-)
-def test_what_cannot_be_done_is_one_line_and_a_failure(line, capsys, arguments):
-    assert cli.main(arguments) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert said.startswith(f"genline {arguments[0]}: ")
+    ):
+        assert cli.main(arguments) == 1, arguments
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert said.startswith(f"genline {arguments[0]}: ")
     assert champion() == "1"

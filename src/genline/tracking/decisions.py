@@ -59,7 +59,7 @@ def append(decision: Mapping[str, Any], path: Path = FILE) -> None:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def who() -> str:
