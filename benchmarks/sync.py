@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,7 @@ def main() -> None:
         section = params["experiments"]["digits-vae"]
         params["experiments"] = {f"vae-{i:02}": section for i in range(RUNS)}
         write_text("params.yaml", yaml.safe_dump(params))
+        shutil.copytree(ROOT / "data/expectations", "data/expectations")
         meta = {"spec": {"kind": "image"}}
         write_json("data/prepared/digits/meta.json", meta)
         for number, experiment in enumerate(params["experiments"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def line(project, evaluation, tiny_model, capsys):
 
     data = write_inputs(NAME)
     write_text("params.yaml", (ROOT / "params.yaml").read_text(encoding="utf-8"))
+    shutil.copytree(ROOT / "data/expectations", "data/expectations")
     for seed, fid in ((0, (2.0, 1.9, 2.1)), (1, (3.0, 2.9, 3.1))):
         digest = tiny_model(Path("models") / NAME, seed)
         with trained(NAME, data, digest):
