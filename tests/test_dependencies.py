@@ -20,6 +20,7 @@ NEUTRAL = ("genline.tracking", "genline.cli", "genline.parameters")
 DYNAMIC = {
     "train": ["genline.models.{family}", "genline.training.recipes.{family}"],
     "evaluate": ["genline.models.{family}"],
+    "register": ["genline.models.{family}"],  # a champion that is scored again
 }
 
 

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from genline import __version__
 from genline.core.errors import GenlineError
@@ -32,6 +32,7 @@ EXPERIMENT_STAGES = {
 }
 # The line from end to end, each step run once for each dataset or each experiment.
 STEPS = (*DATASET_STAGES, *EXPERIMENT_STAGES, "report")
+MODEL_HELP = "name@alias, name/version, a run's id, or a folder such as models/NAME"
 CRASH_LOG = Path(".genline/crash.log")
 
 
@@ -189,9 +190,26 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("report", help="write reports/index.html and reports/report.md")
     verbs.add_parser("summary", help="say in three lines what the last run found")
     _sample(verbs.add_parser("sample", help="draw samples: a PNG grid, or lines of text"))
+    _registry(verbs)
     ui = verbs.add_parser("ui", help="open MLflow's pages on 127.0.0.1")
     ui.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     return parser
+
+
+def _registry(verbs: Any) -> None:
+    verbs.add_parser("sync", help="make MLflow equal to what the files say")
+    lineage = verbs.add_parser("lineage", help="say where a model came from")
+    lineage.add_argument("model", help=MODEL_HELP)
+    lineage.add_argument("--json", action="store_true", dest="as_json", help="all of it, as JSON")
+    reproduce = verbs.add_parser("reproduce", help="train a model again and compare the digests")
+    reproduce.add_argument("model", help=MODEL_HELP)
+    reproduce.add_argument("--keep", action="store_true", help="keep the working tree it ran in")
+    promote = verbs.add_parser("promote", help="make a version champion, whatever the gate said")
+    promote.add_argument("model", help="name@alias or name/version")
+    rollback = verbs.add_parser("rollback", help="make the champion before champion again")
+    rollback.add_argument("experiment", help="a name under experiments")
+    for parser in (promote, rollback):
+        parser.add_argument("--reason", default=None, help="why, for the record")
 
 
 def _sample(parser: argparse.ArgumentParser) -> None:

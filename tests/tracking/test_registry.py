@@ -138,7 +138,7 @@ def test_the_version_carries_card_record_and_links(register_stage):
     assert 'load_model("models:/tiny-vae/1")' in version.description
     assert json.loads(version.tags["genline.record"])["metrics"]["fid"]["value"] == 2.0
     run = connect(resolve()).get_run(version.run_id)
-    assert run.info.run_name == "tiny-vae"
+    assert run.info.run_name == f"tiny-vae {version.tags['genline.model_digest'][:6]}"
     assert run.data.tags["genline.model_digest"] == version.tags["genline.model_digest"]
 
 
@@ -286,3 +286,26 @@ def test_missing_items_stop_register_before_anything_is_registered(register_stag
     with pytest.raises(DataError, match=r"tiny-vae\.csv: cannot be read .*run `dvc repro`"):
         run("tiny-vae")
     assert len(versions()) == 1
+
+
+def test_a_champion_that_another_machine_made_meanwhile_is_the_one_to_beat(
+    register_stage, monkeypatch
+):
+    from genline.tracking import registry
+
+    register_stage()
+    register_stage(seed=1, fid=(1.5, 1.4, 1.6))
+    client = connect(resolve())
+    client.set_registered_model_alias("tiny-vae", "champion", "1")
+    create = registry.create_version
+
+    def beaten_to_it(*arguments):
+        made = create(*arguments)
+        client.set_registered_model_alias("tiny-vae", "champion", "2")
+        return made
+
+    monkeypatch.setattr(registry, "create_version", beaten_to_it)
+    promotion = register_stage(seed=2, fid=(1.7, 1.6, 1.8))  # better than the first alone
+    assert promotion["decision"] == "challenger"
+    assert promotion["champion"]["value"] == 1.5
+    assert (alias("champion"), alias("challenger")) == ("2", "3")

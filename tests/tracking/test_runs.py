@@ -38,7 +38,7 @@ def test_a_training_leaves_one_finished_run_with_all_that_identifies_it(project,
     train()
     [run] = all_runs()
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "tiny-vae"
+    assert run.info.run_name == "tiny-vae mmmmmm"
     assert run.data.params == {
         "seed": "1",
         "model.network": "conv",
@@ -67,7 +67,7 @@ def test_the_curve_arrives_whole_and_in_order(project):
     assert run.data.metrics["train/kl"] == 3.0
     assert run.data.metrics["train/steps_per_second"] == 1.5
     names = [a.path for a in client.list_artifacts(run.info.run_id, "pipeline")]
-    assert names == ["pipeline/params.json"]
+    assert names == ["pipeline/packages.json", "pipeline/params.json"]
 
 
 def test_the_pipelines_own_files_are_kept_in_slices(project):
@@ -175,7 +175,7 @@ def test_an_evaluation_without_its_training_makes_one_run_from_the_record(projec
         evaluated_run(evaluation(), Path("reports/samples/tiny-vae"))
     [run] = all_runs()
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "tiny-vae"
+    assert run.info.run_name == "tiny-vae 000000"
     assert run.data.tags["genline.data_digest"] == "d" * 64
 
 

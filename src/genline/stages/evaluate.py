@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from genline.core.errors import ModelError
-from genline.core.files import digest_value, write_json, write_text
+from genline.core.files import digest_file, digest_value, write_json, write_text
 from genline.core.folders import replaced_folder
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
@@ -19,7 +19,7 @@ from genline.evaluation.record import Evaluation, Findings
 from genline.evaluation.text.config import EvaluateTexts
 from genline.models.base import VariationalModel
 from genline.models.evaluators.store import StoredEvaluator, load_evaluator
-from genline.models.store import StoredModel, load_model
+from genline.models.store import TOKENIZER, StoredModel, load_model
 from genline.training.engine.devices import Runtime, resolve_device, use_threads
 
 
@@ -40,39 +40,48 @@ def run(experiment: str) -> None:
     ``experiment``; then tell MLflow."""
     from genline.tracking.runs import evaluated_run
 
-    params = load_yaml(PARAMS_FILE)
-    runtime = read_section(Runtime, "runtime", params)
-    use_threads(runtime)
-    device = torch.device(resolve_device(runtime))
-    dataset = lookup(params, f"experiments.{experiment}.dataset")
-    data = load_prepared(Path("data/prepared") / dataset)
-    model = load_model(Path("models") / experiment, device)
-    judge = load_evaluator(Path("models/evaluators") / dataset, device)
-    _refuse_others(f"models/{experiment}", model.spec, data)
-    _refuse_others(f"models/evaluators/{dataset}", judge.spec, data)
-    # The same for all experiments, so that floors on the same data are the same.
-    seed = derive_seed(params["seed"], "evaluate")
-    section = _section(experiment, params, data)
-    train = lookup(params, f"experiments.{experiment}").get("train", {})
-    case = _Case(section, model, judge, seed, device, train.get("free_bits", 0.0))
-
     samples = Path("reports/samples") / experiment
-    judge_one = _images if isinstance(data, PreparedImages) else _texts
-    findings = judge_one(case, data, samples)
-    digests = {
-        "model": model.digest,
-        "data": data.digest,
-        "evaluator": judge.digest,
-        "protocol": protocol(section),
-    }
-    evaluation = Evaluation(experiment, dataset, model.family, data.spec.kind, digests, findings)
-    record = evaluation.to_json()
+    evaluation = judge(experiment, Path("models") / experiment, samples)
+    record, findings = evaluation.to_json(), evaluation.findings
     write_json(f"reports/metrics/{experiment}.json", evaluation.numbers())
     write_json(f"reports/evaluation/{experiment}.json", record)
     if findings.items is not None:
         write_text(f"reports/items/{experiment}.csv", findings.items.to_csv())
     _say(experiment, findings)
     evaluated_run(record, samples)
+
+
+def judge(experiment: str, folder: Path, samples: Path) -> Evaluation:
+    """The evaluation of the model in ``folder`` as ``experiment`` asks; writes ``samples`` alone.
+
+    Raises ModelError when the model or the judge was made for other data.
+    """
+    params = load_yaml(PARAMS_FILE)
+    runtime = read_section(Runtime, "runtime", params)
+    use_threads(runtime)
+    device = torch.device(resolve_device(runtime))
+    dataset = lookup(params, f"experiments.{experiment}.dataset")
+    data = load_prepared(Path("data/prepared") / dataset)
+    model = load_model(folder, device)
+    evaluator = load_evaluator(Path("models/evaluators") / dataset, device)
+    _refuse_others(str(folder), model.spec, data)
+    _refuse_other_words(model, data)
+    _refuse_others(f"models/evaluators/{dataset}", evaluator.spec, data)
+    # The same for all experiments, so that floors on the same data are the same.
+    seed = derive_seed(params["seed"], "evaluate")
+    section = _section(experiment, params, data)
+    train = lookup(params, f"experiments.{experiment}").get("train", {})
+    case = _Case(section, model, evaluator, seed, device, train.get("free_bits", 0.0))
+
+    judge_one = _images if isinstance(data, PreparedImages) else _texts
+    findings = judge_one(case, data, samples)
+    digests = {
+        "model": model.digest,
+        "data": data.digest,
+        "evaluator": evaluator.digest,
+        "protocol": protocol(section),
+    }
+    return Evaluation(experiment, dataset, model.family, data.spec.kind, digests, findings)
 
 
 def _section(experiment: str, params: Any, data: Prepared) -> EvaluateImages | EvaluateTexts:
@@ -147,6 +156,18 @@ def _refuse_others(place: str, spec: object, data: Prepared) -> None:
     if spec != data.spec:
         raise ModelError(
             f"{place}: made for {spec}, but {data.folder} holds {data.spec}; run `dvc repro`"
+        )
+
+
+def _refuse_other_words(model: StoredModel, data: Prepared) -> None:
+    """Two vocabularies of one size give other meanings to the same token."""
+    known = model.folder / TOKENIZER
+    if not isinstance(data, PreparedTexts) or not known.is_file():
+        return
+    if digest_file(known) != digest_file(data.tokenizer_file):
+        raise ModelError(
+            f"{known}: not the vocabulary of {data.folder}, whose texts it cannot read; "
+            "run `dvc repro`"
         )
 
 

@@ -8,6 +8,7 @@ from genline.core.errors import ModelError
 from genline.core.files import digest_file, read_json, write_json
 from genline.core.params import read_section
 from genline.models import WEIGHTS
+from genline.stages.rescore import rescoring
 from genline.tracking.config import Register
 from genline.tracking.registry import promote
 
@@ -22,7 +23,7 @@ def run(experiment: str) -> None:
     folder = Path("models", experiment)
     _check(folder, evaluation["digests"]["model"])
     items = Path("reports/items", f"{experiment}.csv")
-    promotion = promote(evaluation, items, folder, register)
+    promotion = promote(evaluation, items, folder, register, rescoring(experiment))
     write_json(f"reports/promotion/{experiment}.json", promotion)
     # What was done to the registry is no file: this stands for it where it was done.
     write_json(f"reports/registered/{experiment}.json", {"model": evaluation["digests"]["model"]})

@@ -11,7 +11,7 @@ from genline.core.files import read_json
 from genline.core.params import PARAMS_FILE, load_yaml
 from genline.reporting.numbers import format_number, interval_decimals
 from genline.reporting.verdict import Standing, Verdict, judge
-from genline.tracking.registry import CHAMPION
+from genline.tracking.names import CHAMPION
 from genline.tracking.standing import held
 
 _REPORT = Path("reports/index.html")

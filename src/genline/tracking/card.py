@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from genline.core.errors import GenlineError
+from genline.core.files import read_json
+
 _SHOWN = 12
+_NOTE = "**By a person:** "
+_MOST = 5000  # characters of a model version's description, the width of MLflow's column
 
 
 def evaluation_markdown(evaluation: Mapping[str, Any]) -> str:
@@ -13,24 +19,64 @@ def evaluation_markdown(evaluation: Mapping[str, Any]) -> str:
     return f"{_metrics(evaluation)}\n\n{_health(evaluation)}\n"
 
 
-def model_card(evaluation: Mapping[str, Any], version: str, decision: str, reason: str) -> str:
-    """What a model version is, what it learned from, how good it is, and how to load it."""
+def read_source(dataset: str) -> dict[str, Any] | None:
+    """What a data set's source says of itself; None where the raw data is not here."""
+    try:
+        found = read_json(Path("data/raw", dataset, "source.json"))
+    except (GenlineError, OSError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def model_card(
+    evaluation: Mapping[str, Any],
+    version: str,
+    decision: str,
+    reason: str,
+    source: Mapping[str, Any] | None = None,
+) -> str:
+    """What a model version is, what it learned from, how good it is, and how to load it.
+
+    ``source`` is what the data's source says of itself, its licence above all. As long as MLflow
+    takes: of too many figures those are left out that have no better direction, then the last.
+    """
+    names = list(evaluation["metrics"])
+    directed = [n for n in names if evaluation["metrics"][n]["better"] != "none"]
+    kept = names
+    while True:
+        text = _card(evaluation, version, (decision, reason), source, kept)
+        if len(text) <= _MOST or not kept:
+            return text
+        kept = directed if len(directed) < len(kept) else kept[:-1]
+
+
+def _card(
+    evaluation: Mapping[str, Any],
+    version: str,
+    outcome: tuple[str, str],
+    source: Mapping[str, Any] | None,
+    shown: list[str],
+) -> str:
+    decision, reason = outcome
     name, digests, kind = evaluation["experiment"], evaluation["digests"], evaluation["kind"]
     family, dataset = family_words(evaluation["family"]), evaluation["dataset"]
     optional = "`variant`, one of the model's samplers"
     if kind == "text":
         optional += ", and `temperature`"
+    every = len(evaluation["metrics"])
     content = "`image`, a PNG in base64" if kind == "image" else "`text`"
     # MLflow shows a line break as one, so a paragraph is one line.
     parts = [
         f"# {name}",
         f"{family} that draws {kind}s like those of `{dataset}` "
         f"(prepared data `{digests['data'][:_SHOWN]}`, weights `{digests['model'][:_SHOWN]}`).",
+        *([f"Data: {_data(source)}"] if source else []),
         f"When it was last judged, the gate made it **{decision}**: {_cell(reason)}.",
         "## How good it is",
-        _metrics(evaluation),
+        _metrics(evaluation, shown),
         f"On the test split, by a judge (`{digests['evaluator'][:_SHOWN]}`) that was fitted on "
-        "the training split alone.",
+        "the training split alone."
+        + (" More figures: `evaluation.json` of its run." if len(shown) < every else ""),
         _health(evaluation),
         "## Limits",
         "It knows only what its training data shows, and repeats that data's biases and "
@@ -50,6 +96,13 @@ def model_card(evaluation: Mapping[str, Any], version: str, decision: str, reaso
     return "\n\n".join(parts) + "\n"
 
 
+def noted(description: str, note: str) -> str:
+    """A card with what a person last did above it."""
+    lines = description.splitlines()
+    rest = lines[2:] if lines and lines[0].startswith(_NOTE) else lines
+    return "\n".join([f"{_NOTE}{_cell(note)}.", "", *rest])[:_MOST]
+
+
 def family_words(family: str) -> str:
     """A family's name as the start of a sentence: ``image_vae`` is "An image VAE"."""
     kind, _, rest = family.partition("_")
@@ -57,9 +110,18 @@ def family_words(family: str) -> str:
     return f"{article} {kind} {rest.upper()}"
 
 
-def _metrics(evaluation: Mapping[str, Any]) -> str:
+def _data(source: Mapping[str, Any]) -> str:
+    """The data in a sentence or two: description, licence, versions."""
+    description = _cell(str(source.get("description") or source.get("name") or "")).rstrip(".")
+    licence = _cell(str(source.get("licence") or "not stated; ask who gave you the data"))
+    return f"{description}. Licence: {licence.rstrip('.')}."
+
+
+def _metrics(evaluation: Mapping[str, Any], shown: list[str] | None = None) -> str:
     lines = ["| metric | value | 95 % interval | floor | n | better |", "|---|---|---|---|---|---|"]
     for name, metric in evaluation["metrics"].items():
+        if shown is not None and name not in shown:
+            continue
         title = f"{metric['title']} (`{name}`)"
         unit = f" {_cell(metric['unit'])}" if metric["unit"] else ""
         floor = "" if metric["floor"] is None else f"{metric['floor']:.4g}"

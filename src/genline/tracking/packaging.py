@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import genline
+from genline.tracking.names import DIGEST
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
 # What sampling imports; the rest of the project's dependencies is not needed to serve.
@@ -25,10 +27,23 @@ def requirements(kind: str) -> list[str]:
     return [f"{name}=={version}" for name, version in versions.items()]
 
 
-def log(folder: Path, kind: str, experiment: str, run_id: str) -> str:
+def logged(client: MlflowClient, place: str, run_id: str, digest: str) -> str | None:
+    """The ``models:/`` URI of a model that a registration which was cut short has left whole.
+
+    What it has left half-done is deleted. ``place`` is the id of the MLflow experiment.
+    """
+    found = client.search_logged_models([place], f"tags.`{DIGEST}` = '{digest}'")
+    mine = [model for model in found if model.source_run_id == run_id]
+    for model in mine:
+        if str(model.status) != "READY":
+            client.delete_logged_model(model.model_id)
+    return next((model.model_uri for model in mine if str(model.status) == "READY"), None)
+
+
+def log(folder: Path, kind: str, experiment: str, run_id: str, digest: str) -> str:
     """Log the model in ``folder`` as an output of a run, and return its ``models:/`` URI.
 
-    Goes to MLflow's current tracking store and experiment.
+    ``digest`` is that of its weights. Goes to MLflow's current tracking store and experiment.
     """
     import mlflow
 
@@ -46,6 +61,7 @@ def log(folder: Path, kind: str, experiment: str, run_id: str) -> str:
             pip_requirements=requirements(kind),
             signature=_signature(kind),
             input_example=_example(),
+            tags={DIGEST: digest},
         )
     return str(info.model_uri)
 

@@ -12,7 +12,7 @@ import yaml
 
 _GIT_SECONDS = 10.0
 # What the pipeline itself writes into the working tree: changed in every run, so no sign of one.
-_WRITTEN = ("reports", "dvc.lock")
+WRITTEN = ("reports", "dvc.lock")
 
 
 def commit_tags(root: Path | None = None) -> dict[str, str]:
@@ -28,9 +28,31 @@ def commit_tags(root: Path | None = None) -> dict[str, str]:
     head = _git(root, "rev-parse", "--verify", "HEAD")
     if head is None:
         return {}
-    excluded = [f":(exclude){path}" for path in _WRITTEN]
+    excluded = [f":(exclude){path}" for path in WRITTEN]
     changes = _git(root, "status", "--porcelain", "--", ".", *excluded)
     return {"genline.commit": head, "genline.dirty": "true" if changes else "false"}
+
+
+def commit_of_model(experiment: str, root: Path | None = None) -> str | None:
+    """The commit whose ``dvc.lock`` first named the model that stands in ``models/``.
+
+    A run's own commit is the one before it, since ``dvc repro`` runs before its results are
+    committed; where the run is not known, this is the commit that holds its code and parameters.
+    """
+    root = root or Path.cwd()
+    try:
+        entry = _stages(root / "dvc.lock")[f"train@{experiment}"]
+        outs = {out["path"]: out["md5"] for out in entry["outs"]}
+        md5 = outs[f"models/{experiment}"]
+    except (KeyError, TypeError):
+        return None
+    found = _git(root, "log", "--format=%H", f"-S{md5}", "--", "dvc.lock")
+    return found.splitlines()[-1] if found else None
+
+
+def file_at(commit: str, name: str, root: Path | None = None) -> str | None:
+    """The text of a file of the project at a commit; None where git does not have it."""
+    return _git(root or Path.cwd(), "show", f"{commit}:./{name}")
 
 
 def stage_tags() -> dict[str, str]:
@@ -74,6 +96,15 @@ def pipeline_slices(
     if locked:
         slices["dvc.lock"] = _dump({"stages": locked})
     return slices
+
+
+def locked_params(stage: str, root: Path | None = None) -> dict[str, Any] | None:
+    """The parameters, by dotted key, that a stage last ran with; None where dvc.lock has none."""
+    try:
+        found = _stages((root or Path.cwd()) / "dvc.lock")[stage]["params"]["params.yaml"]
+    except (KeyError, TypeError):
+        return None
+    return dict(found) if isinstance(found, dict) else None
 
 
 def _stages(path: Path) -> dict[str, Any]:

@@ -17,8 +17,19 @@ from genline.core.errors import GenlineError, TrackingError
 from genline.core.files import digest_file
 from genline.evaluation.items import read_items
 from genline.tracking import card, kept_items, packaging
+from genline.tracking.champion import Rescore, scored_again
 from genline.tracking.config import Register
 from genline.tracking.gate import Decision, Record, decide
+from genline.tracking.locking import registering
+from genline.tracking.names import (
+    CHALLENGER,
+    CHAMPION,
+    DIGEST,
+    ITEMS,
+    PREDECESSOR,
+    PROMOTION,
+    RECORD,
+)
 from genline.tracking.runs import run_for_evaluation
 from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
 
@@ -26,30 +37,32 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-DIGEST = "genline.model_digest"
-_RECORD = "genline.record"  # what the gate needs of a version, as JSON
-_PROMOTION = "genline.promotion"  # what the gate said of it, as JSON
 _AFTERWARDS = "Nothing is lost; then run `dvc repro` again"
-_ITEMS = "genline.items"  # sha256 of the likelihoods item by item, an artifact of the run
 _KEPT = ("value", "standard_error", "low", "high", "count", "floor", "better", "left_out")
 
 
 def promote(
-    evaluation: Mapping[str, Any], items: Path, folder: Path, register: Register
+    evaluation: Mapping[str, Any],
+    items: Path,
+    folder: Path,
+    register: Register,
+    rescore: Rescore | None = None,
 ) -> dict[str, Any]:
     """Register the model in ``folder``, let the gate decide, and return the promotion record.
 
     evaluation: the record of ``reports/evaluation/<experiment>.json``; its model digest is that
     of the folder's weights. items: ``reports/items/<experiment>.csv``, the likelihoods item by
-    item, which are kept with the version for later candidates to be compared with. Raises
+    item, which are kept with the version for later candidates to be compared with. rescore:
+    scores a champion again that was scored on other data or by another judge. Raises
     TrackingError with one line when MLflow cannot be used, DataError without items, and
     ParamsError when the metric cannot decide; the registry then is as it was, or holds a version
     that the next try goes on with.
     """
     store = resolve()
     try:
-        return _promote(connect(store), store, evaluation, items, folder, register)
+        client = connect(store)
+        with registering(store, evaluation["experiment"]):
+            return _promote(client, store, evaluation, items, folder, register, rescore)
     except TrackingError as error:
         raise TrackingError(f"{error}. {_AFTERWARDS}") from None
     except GenlineError:
@@ -67,36 +80,34 @@ def _promote(
     items: Path,
     folder: Path,
     register: Register,
+    rescore: Rescore | None,
 ) -> dict[str, Any]:
     name, candidate = evaluation["experiment"], Record.of(evaluation, read_items(items))
     incumbent = by_alias(client, name, CHAMPION)
     champion = _record(client, incumbent) if incumbent is not None else None
+    version = by_digest(client, name, candidate.digests["model"])
+    healthy = all(found["passed"] for found in candidate.health.values())
+    if incumbent is not None and champion is not None and rescore is not None and healthy:
+        champion = _rescored(client, incumbent, champion, candidate, rescore)
     decision = decide(candidate, champion, register)
-    version = _by_digest(client, name, candidate.digests["model"])
     promotion = _promotion(name, candidate, champion, decision, register)
     if incumbent is not None and version is not None and _same(incumbent, version):
         # The same evidence as when it was promoted gives the same record.
         promotion = _earlier(incumbent, promotion) or promotion
-    tags = {
-        "genline.decision": promotion["decision"],
-        "genline.reason": promotion["reason"],
-        "genline.metric": promotion["metric"],
-        DIGEST: candidate.digests["model"],
-        "genline.data_digest": candidate.digests["data"],
-        "genline.evaluator_digest": candidate.digests["evaluator"],
-        _PROMOTION: _compact(promotion),
-        _RECORD: _compact(_kept(evaluation)),
-        _ITEMS: digest_file(items),
-    }
+    tags = version_tags(evaluation, promotion, digest_file(items))
+    tags |= predecessor_tags(incumbent, promotion)
     if version is None:
-        version = _create(client, store, evaluation, items, folder, tags)
+        version = create_version(client, store, evaluation, items, folder, tags)
     else:
         kept_items.keep(client, version.run_id, items)
         for key, value in tags.items():
             client.set_model_version_tag(name, version.version, key, value)
     number = str(version.version)
-    text = card.model_card(evaluation, number, promotion["decision"], promotion["reason"])
-    client.update_model_version(name, number, description=text)
+    client.update_model_version(name, number, description=described(evaluation, number, promotion))
+    now = by_alias(client, name, CHAMPION)
+    if (now and str(now.version)) != (incumbent and str(incumbent.version)):
+        # Another machine was quicker: its champion is the one to be better than.
+        return _promote(client, store, evaluation, items, folder, register, rescore)
     _move_aliases(client, name, number, decision)
     return promotion
 
@@ -109,6 +120,7 @@ def _promotion(
     register: Register,
 ) -> dict[str, Any]:
     compared = champion is not None and decision.compared
+    same = champion is not None and champion.digests["model"] == candidate.digests["model"]
     return {
         "experiment": name,
         "decision": decision.outcome,
@@ -118,12 +130,80 @@ def _promotion(
         "candidate": candidate.numbers(register.metric),
         "champion": champion.numbers(register.metric) if champion and compared else None,
         "digests": dict(candidate.digests),
+        "against": None if champion is None or same else champion.digests["model"],
     }
+
+
+def version_tags(
+    evaluation: Mapping[str, Any], promotion: Mapping[str, Any], items: str | None
+) -> dict[str, str]:
+    """What a version carries: its digests, its figures and what the gate said of it.
+
+    ``items`` is the digest of the likelihoods item by item that are kept with its run.
+    """
+    digests = evaluation["digests"]
+    tags = {
+        "genline.decision": promotion["decision"],
+        "genline.reason": promotion["reason"],
+        "genline.metric": promotion["metric"],
+        DIGEST: digests["model"],
+        "genline.data_digest": digests["data"],
+        "genline.evaluator_digest": digests["evaluator"],
+        PROMOTION: _compact(promotion),
+        RECORD: _compact(_kept(evaluation)),
+    }
+    return tags if items is None else tags | {ITEMS: items}
+
+
+def predecessor_tags(
+    incumbent: ModelVersion | None, promotion: Mapping[str, Any]
+) -> dict[str, str]:
+    """Which version a new champion takes the place of: what a roll-back goes back to."""
+    if incumbent is None or promotion["decision"] != CHAMPION:
+        return {}
+    if incumbent.tags.get(DIGEST) == promotion["digests"]["model"]:
+        return {}
+    return {PREDECESSOR: str(incumbent.version)}
+
+
+def described(evaluation: Mapping[str, Any], number: str, promotion: Mapping[str, Any]) -> str:
+    """A version's model card."""
+    decision, reason = promotion["decision"], promotion["reason"]
+    source = card.read_source(evaluation["dataset"])
+    return card.model_card(evaluation, number, decision, reason, source)
+
+
+def _rescored(
+    client: MlflowClient,
+    incumbent: ModelVersion,
+    champion: Record,
+    candidate: Record,
+    rescore: Rescore,
+) -> Record:
+    """The champion as scored with the candidate's data, judge and settings, which is kept.
+
+    As it stands where it is the candidate itself, or cannot be scored so.
+    """
+    if champion.digests["model"] == candidate.digests["model"]:
+        return champion
+    if all(champion.digests[k] == v for k, v in candidate.digests.items() if k != "model"):
+        return champion
+    with scored_again(client, incumbent, rescore) as (evaluation, items):
+        if evaluation is None:
+            return champion
+        kept = _compact(_kept(evaluation))
+        if items is not None:
+            kept_items.keep(client, incumbent.run_id, items)
+            digest = digest_file(items)
+            client.set_model_version_tag(incumbent.name, incumbent.version, ITEMS, digest)
+        # The record last: items that do not fit it are of no more use than none.
+        client.set_model_version_tag(incumbent.name, incumbent.version, RECORD, kept)
+        return Record.of(evaluation, read_items(items) if items is not None else None)
 
 
 def _earlier(version: ModelVersion, promotion: Mapping[str, Any]) -> dict[str, Any] | None:
     """The record of the champion's own promotion, if it rests on the same evidence."""
-    kept = version.tags.get(_PROMOTION)
+    kept = version.tags.get(PROMOTION)
     if kept is None:
         return None
     earlier: dict[str, Any] = json.loads(kept)
@@ -131,24 +211,29 @@ def _earlier(version: ModelVersion, promotion: Mapping[str, Any]) -> dict[str, A
     return earlier if all(earlier.get(k) == promotion[k] for k in evidence) else None
 
 
-def _create(
+def create_version(
     client: MlflowClient,
     store: Store,
     evaluation: Mapping[str, Any],
-    items: Path,
+    items: Path | None,
     folder: Path,
     tags: dict[str, str],
 ) -> ModelVersion:
+    """Log the model with the run that trained it and make a version of it, with all its tags."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
     name = evaluation["experiment"]
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
-    mlflow.set_experiment(experiment_id=experiment_id(client, store, evaluation["dataset"]))
+    place, digest = experiment_id(client, store, evaluation["dataset"]), tags[DIGEST]
+    mlflow.set_experiment(experiment_id=place)
     run_id = run_for_evaluation(client, store, evaluation)
-    kept_items.keep(client, run_id, items)
-    uri = packaging.log(folder, evaluation["kind"], name, run_id)
+    if items is not None:
+        kept_items.keep(client, run_id, items)
+    uri = packaging.logged(client, place, run_id, digest)
+    if uri is None:
+        uri = packaging.log(folder, evaluation["kind"], name, run_id, digest)
     family = card.family_words(evaluation["family"])
     about = f"{family} on {evaluation['dataset']}. Load `models:/{name}@champion`."
     with suppress(MlflowException):  # it exists already
@@ -184,7 +269,7 @@ def by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None
         raise
 
 
-def _by_digest(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
+def by_digest(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The version that holds the weights with this digest, the first if somebody made two."""
     versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
     found = [v for v in versions if v.tags.get(DIGEST) == digest]
@@ -197,13 +282,13 @@ def _same(one: ModelVersion, other: ModelVersion) -> bool:
 
 
 def _record(client: MlflowClient, version: ModelVersion) -> Record:
-    kept = version.tags.get(_RECORD)
+    kept = version.tags.get(RECORD)
     if kept is None:
         raise TrackingError(
             f"version {version.version} of '{version.name}' is champion but was not registered by "
             "genline (it has no record to compare with); remove its alias 'champion' in MLflow"
         )
-    items = kept_items.fetch(client, version.run_id, version.tags.get(_ITEMS, ""))
+    items = kept_items.fetch(client, version.run_id, version.tags.get(ITEMS, ""))
     return Record.of(json.loads(kept), items)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 
 from genline.core.errors import TrackingError
-from genline.tracking.registry import DIGEST, by_alias
+from genline.tracking.names import DIGEST
+from genline.tracking.registry import by_alias
 from genline.tracking.store import Store, check_database, connect, one_line, resolve
 
 Alias = tuple[str, str]  # registered model, alias

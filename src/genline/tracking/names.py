@@ -1,0 +1,12 @@
+"""What versions and runs carry in MLflow, by name: aliases and tags."""
+
+from __future__ import annotations
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+DIGEST = "genline.model_digest"
+RECORD = "genline.record"  # what the gate needs of a version, as JSON
+PROMOTION = "genline.promotion"  # what the gate said of it, as JSON
+ITEMS = "genline.items"  # sha256 of the likelihoods item by item, an artifact of the run
+PREDECESSOR = "genline.previous_champion"  # the version that a champion took the place of
+PERSON = "genline.person"  # what a person last did with a version, as JSON
+SET_ASIDE = "genline.set_aside"  # the same on the version that was champion until then
