@@ -50,7 +50,7 @@ def _items(dataset: str, outputs: Outputs) -> pd.DataFrame | None:
 def _counts(dataset: str, outputs: Outputs) -> dict[str, float]:
     """The numbers in the record of preparation, by dotted names."""
     meta = read_json(outputs, f"data/prepared/{dataset}/meta.json") or {}
-    return _numbers({k: v for k, v in meta.items() if k not in ("digests", "source")})
+    return _numbers({k: v for k, v in meta.items() if k not in ("digests", "source", "spec")})
 
 
 def _numbers(value: dict[str, Any], prefix: str = "") -> dict[str, float]:

@@ -96,7 +96,7 @@ def _experiment(name: str, before: Outputs, after: Outputs) -> _Experiment | Non
 
 def _title(changed: Mapping[str, str], models: Sequence[_Experiment]) -> str:
     better = [m.name for m in models if m.decision == "champion"]
-    what = f"{', '.join(better)} better" if better else "no model better"
+    what = f"{', '.join(better)} to be champion" if better else "no new champion"
     data = f"new data of {', '.join(changed)}" if changed else "new models"
     return f"Retrained: {data}, {what}"[:200]
 
@@ -116,7 +116,7 @@ def _gate(model: _Experiment) -> str:
         if champion
         else ""
     )
-    word = "better: it is to be champion" if model.decision == "champion" else "not promoted"
+    word = "to be champion" if model.decision == "champion" else "not promoted"
     return f"**The gate: {word}.** {_sentence(model.promotion['reason'])}{against}"
 
 

@@ -210,7 +210,10 @@ class Loop:
             write_bytes(lock_file, theirs)
             return not pipeline.out_of_date(pipeline.read_lock(theirs), outputs=False)
         finally:
-            write_bytes(lock_file, lock)
+            if lock:
+                write_bytes(lock_file, lock)
+            else:
+                lock_file.unlink(missing_ok=True)
 
     def _lock_of(self, commit: str) -> bytes:
         return self.git.raw("cat-file", "blob", f"{commit}:{pipeline.LOCK_FILE}")

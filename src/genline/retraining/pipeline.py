@@ -51,6 +51,8 @@ def out_of_date(stages: Mapping[str, Any], outputs: bool = True) -> dict[str, li
     """
     found: dict[str, Any] = json.loads(_ask("status", "--json") or "{}")
     made = {out["path"] for stage in stages.values() for out in stage.get("outs", [])}
+    for entries in found.values():  # and of stages that never ran
+        made |= {p for e in entries if isinstance(e, dict) for p in e.get("changed outs", {})}
     causes = {name: _causes(entries, made, outputs) for name, entries in found.items()}
     return {name: why for name, why in causes.items() if why}
 
