@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from clones import Clone, Run
 from loop_world import BRANCH, EXPERIMENT, World, digits, scrambled
 
 pytestmark = [pytest.mark.line, pytest.mark.xdist_group("retrain")]
@@ -34,23 +35,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world.end()
 
 
-def one_line(run: object) -> str:
+def one_line(run: Run) -> str:
     """The one line with which a retraining refuses."""
-    assert run.status == 1, run.text  # type: ignore[attr-defined]
-    lines = [row for row in run.text.splitlines() if row.startswith("genline retrain: ")]  # type: ignore[attr-defined]
-    assert len(lines) == 1, run.text  # type: ignore[attr-defined]
+    assert run.status == 1, run.text
+    lines = [row for row in run.text.splitlines() if row.startswith("genline retrain: ")]
+    assert len(lines) == 1, run.text
     return lines[0]
 
 
 def promotion(world: World, ref: str = BRANCH) -> dict[str, object]:
-    found: dict[str, object] = json.loads(
-        world.show(f"reports/promotion/{EXPERIMENT}.json", ref)
-    )
+    found: dict[str, object] = json.loads(world.show(f"reports/promotion/{EXPERIMENT}.json", ref))
     return found
 
 
 def model(world: World, ref: str = BRANCH) -> str:
-    return str(json.loads(world.show(f"reports/evaluation/{EXPERIMENT}.json", ref))["digests"]["model"])
+    return str(
+        json.loads(world.show(f"reports/evaluation/{EXPERIMENT}.json", ref))["digests"]["model"]
+    )
 
 
 def test_a_first_model_waits_for_the_merge_and_then_is_champion(world: World) -> None:
@@ -161,8 +162,7 @@ def test_a_killed_run_goes_on_and_two_at_once_end_alike(world: World) -> None:
 
 
 def test_a_main_branch_that_moved_is_built_upon_or_refused(world: World) -> None:
-    runner = world.top / "killed"
-    clone = world.runner("unused").__class__(runner)
+    clone = Clone(world.top / "killed")
     world.commit("README.md", "Other words.\n")
     assert "is at" in world.retrain(clone, "--only", "publish").text
     assert world.git("rev-parse", f"{RESULT}^").strip() == world.refs()[MAIN]

@@ -73,9 +73,10 @@ class Git:
         text = (done.stdout + done.stderr).decode(errors="replace")
         if "stale info" in text or "fetch first" in text or "cannot lock ref" in text:
             return False
+        why = _reason(done.stderr or done.stdout)
         raise RetrainError(
-            f"the git remote '{remote}' did not take {ref.removeprefix('refs/heads/')} "
-            f"({_reason(text.encode())}); see that it is there and that you may push to it"
+            f"the git remote '{remote}' did not take {ref.removeprefix('refs/heads/')} ({why}); "
+            "see that it is there and that you may push to it"
         )
 
     def can_push(self, remote: str, ref: str) -> None:
@@ -151,6 +152,8 @@ class Git:
 def _reason(said: bytes) -> str:
     """The line of an error that says most."""
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "!"))]
-    line = (told or lines or ["it failed"])[0]
-    return line.removeprefix("fatal: ").removeprefix("error: ")[:200]
+    for mark in ("fatal: ", "remote: ", "error: "):
+        for line in lines:
+            if line.startswith(mark):
+                return line.removeprefix(mark)[:200]
+    return (lines or ["it failed"])[0][:200]
