@@ -100,8 +100,6 @@ class Loop:
         """Run what is out of date; better models wait as challengers."""
         if self._would("run the stages that are out of date"):
             return
-        if self.options.budget is not None:
-            budgets.apply(budgets.read(self.options.budget))
         chosen = [f"register@{name}" for name in self.options.experiments]
         ran = pipeline.repro(chosen, [self._lock])
         if chosen:
@@ -178,7 +176,10 @@ class Loop:
             if name not in load_yaml(PARAMS_FILE)["experiments"]:
                 raise RetrainError(f"no experiment '{name}' in {PARAMS_FILE}")
         if self.options.budget is not None:
-            budgets.read(self.options.budget)
+            values = budgets.read(self.options.budget)
+            # Ahead of the check, which then finds what it changes out of date.
+            if not self._would(f"set {len(values)} keys of {PARAMS_FILE}"):
+                budgets.apply(values)
 
     def _remote(self) -> publication.Remote:
         """The git remote as it was when this run began."""
