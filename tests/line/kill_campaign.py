@@ -83,9 +83,7 @@ class Campaign:
         status = json.loads(self.clone.run("dvc", "status", "--json", **self.environment).out)
         if status:
             found.append(f"out of date: {status}")
-        locks = self.clone.path / ".dvc/tmp/rwlock"
-        if locks.is_file() and json.loads(locks.read_text() or "{}"):
-            found.append("DVC's lock is held")
+        found += self._locks()
         if list((self.clone.path / ".genline/checkpoints").rglob("*.pt")):
             found.append("a checkpoint is left")
         found += self._database()
@@ -93,6 +91,15 @@ class Campaign:
         while (left := processes(self.clone.path)) and time.monotonic() < deadline:
             time.sleep(0.1)
         return found + [f"still runs: {command}" for command in left.values()]
+
+    def _locks(self) -> list[str]:
+        """DVC's notes on what is read and written by whom: a dead one counts for nothing."""
+        path = self.clone.path / ".dvc/tmp/rwlock"
+        notes = json.loads(path.read_text() or "{}") if path.is_file() else {}
+        holders = {
+            holder["pid"] for place in notes.get("read", {}).values() for holder in place
+        } | {holder["pid"] for holder in notes.get("write", {}).values()}
+        return [f"DVC's lock is held by {p}" for p in holders if Path(f"/proc/{p}").exists()]
 
     def _database(self) -> list[str]:
         with closing(sqlite3.connect(self.clone.path / "mlflow.db")) as database:

@@ -67,7 +67,9 @@ def _causes(entries: Iterable[Any], made: set[str], outputs: bool) -> list[str]:
             if isinstance(state, dict):  # of params.yaml: key by key
                 why += [f"{key} {_state(how)}" for key, how in state.items()]
             elif not _made(path, made):
-                why.append(f"{path} {_state(state)}")
+                # DVC tells the whole path of what lies outside the project.
+                shown = os.path.relpath(path) if Path(path).is_absolute() else path
+                why.append(f"{shown} {_state(state)}")
         for path, state in entry.get("changed outs", {}).items():
             if outputs and state not in ("deleted", "not in cache"):
                 why.append(f"{path} {_state(state)}")
