@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,10 +59,9 @@ class Loop:
                 return
             if self.settings.promote == "on_merge":
                 self.promote()
-            if not self.check():
-                return
-            for name in ("pull", "repro", "compare", "push", "publish"):
-                STEPS[name](self)
+            if self.check():
+                for name in ("pull", "repro", "compare", "push", "publish"):
+                    STEPS[name](self)
             if self.settings.promote == "at_once":
                 self.promote()
 
@@ -83,7 +82,7 @@ class Loop:
                 _say("outputs are up to date, but their result is not offered yet")
                 return True
         elif offered is None or not self._holds(offered, lock_file, lock):
-            _say(f"{len(causes)} stages to run again: {_told(causes)}")
+            _say(f"{_count(causes)} to run again: {_told(causes)}")
             return True
         _say(f"nothing changed since the result on the branch '{self.settings.branch}'")
         self._offer_again(str(offered))
@@ -91,9 +90,9 @@ class Loop:
 
     def pull(self) -> None:
         """Bring what the DVC remote has."""
-        self._need_remote()
         if self._would("pull outputs and runs from the DVC remote"):
             return
+        self._need_remote()
         pipeline.pull()
 
     def repro(self) -> None:
@@ -104,7 +103,7 @@ class Loop:
         ran = pipeline.repro(chosen, [self._lock])
         if chosen:
             ran += pipeline.repro(["--single-item", "report"], [self._lock])
-        _say(f"{len(ran)} stages ran")
+        _say(f"{_count(ran)} ran")
         sources = [f"download@{name}" for name in load_yaml(PARAMS_FILE)["datasets"]]
         moved = [stage for stage in self._causes() if stage in sources]
         if moved:
@@ -131,9 +130,9 @@ class Loop:
 
     def push(self) -> None:
         """Send outputs and runs to the DVC remote."""
-        self._need_remote()
         if self._would("push outputs and runs to the DVC remote"):
             return
+        self._need_remote()
         pipeline.push()
 
     def publish(self) -> None:
@@ -152,17 +151,16 @@ class Loop:
         _say(publication.publish(self.git, self.settings, files, found, place, seen))
 
     def promote(self) -> None:
-        """Make champions of the models that waited: those that main holds, or at once all."""
-        at_once = self.settings.promote == "at_once"
-        if not at_once:
-            publication.look(self.git, self.settings)
+        """Make champions of the models that waited: those of main, or at once of the branch."""
+        remote = publication.look(self.git, self.settings)
+        at_once = self.settings.promote == "at_once" and remote.branch is not None
         if self._would("promote the better models that wait"):
             return
         from genline.tracking import waiting
 
-        files = Working(self.root) if at_once else Committed(self.git, "HEAD", Path())
-        for name in waiting.release(load_yaml(PARAMS_FILE), files.read):
-            _say(name)
+        files = Committed(self.git, str(remote.branch) if at_once else "HEAD", Path())
+        for line in waiting.release(load_yaml(PARAMS_FILE), files.read):
+            _say(line)
 
     def _prepare(self) -> None:
         """Refuse, before anything is done, what would stop the last step."""
@@ -221,11 +219,9 @@ class Loop:
 
     def _offer_again(self, commit: str) -> None:
         """Ask for a result that was pushed by a run that was stopped before it could ask."""
-        place = requests.place(self.settings, self.git)
         settings = self.settings
+        place = None if self.options.dry_run else requests.place(settings, self.git)
         if place is None or place.known(settings.branch, settings.base, commit):
-            return
-        if self._would("open its pull request"):
             return
         _say(publication.offer(settings, commit, publication.kept(self.git, commit), place))
 
@@ -267,6 +263,10 @@ STEPS: dict[str, Callable[[Loop], Any]] = {
     "publish": Loop.publish,
     "promote": Loop.promote,
 }
+
+
+def _count(stages: Sized) -> str:
+    return "1 stage" if len(stages) == 1 else f"{len(stages)} stages"
 
 
 def _told(causes: dict[str, list[str]]) -> str:
