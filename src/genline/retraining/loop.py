@@ -159,7 +159,7 @@ class Loop:
         from genline.tracking import waiting
 
         files = Committed(self.git, str(remote.branch) if at_once else "HEAD", Path())
-        for line in waiting.release(load_yaml(PARAMS_FILE), files.read):
+        for line in waiting.release(load_yaml(PARAMS_FILE)["experiments"], files.read):
             _say(line)
 
     def _prepare(self) -> None:
