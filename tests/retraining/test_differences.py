@@ -20,9 +20,6 @@ class Files(dict[str, bytes]):
     def read(self, path: str) -> bytes | None:
         return self.get(path)
 
-    def names(self, folder: str) -> list[str]:
-        return sorted(p.rpartition("/")[2] for p in self if p.rpartition("/")[0] == folder)
-
 
 def outputs(
     items: str = "abc",

@@ -18,9 +18,6 @@ class Outputs(Protocol):
     def read(self, path: str) -> bytes | None:
         """A file's content; None where there is none."""
 
-    def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, sorted; none where there is no folder."""
-
 
 class Working:
     """The files in the project's folder."""
@@ -32,10 +29,6 @@ class Working:
         place = self.root / path
         return place.read_bytes() if place.is_file() else None
 
-    def names(self, folder: str) -> list[str]:
-        place = self.root / folder
-        return sorted(p.name for p in place.iterdir() if p.is_file()) if place.is_dir() else []
-
 
 class Committed:
     """The files of a commit: those in git, and those that its ``dvc.lock`` names in DVC's cache.
@@ -46,10 +39,10 @@ class Committed:
     def __init__(self, git: Git, commit: str, cache: Path) -> None:
         self._git, self._commit, self._cache = git, commit, cache
         lock = self._show(str(LOCK_FILE))
-        self.stages = read_lock(lock, f"{LOCK_FILE} of {commit[:12]}") if lock else {}
+        stages = read_lock(lock, f"{LOCK_FILE} of {commit[:12]}") if lock else {}
         self._outs = {
             out["path"]: out["md5"]
-            for stage in self.stages.values()
+            for stage in stages.values()
             for out in stage.get("outs", [])
             if "md5" in out
         }
@@ -66,16 +59,6 @@ class Committed:
                 if entry["relpath"] == inside:
                     return self._cached(entry["md5"])
         return None
-
-    def names(self, folder: str) -> list[str]:
-        found = self._git.maybe("ls-tree", "--name-only", "-z", f"{self._commit}:{folder}") or ""
-        names = {name for name in found.split("\0") if name}
-        for out, entries in self._folders(f"{folder}/x"):
-            for entry in entries:
-                place = PurePosixPath(out, entry["relpath"])
-                if str(place.parent) == folder:
-                    names.add(place.name)
-        return sorted(names)
 
     def _folders(self, path: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The outputs that are folders and hold ``path``, with the lists of their files."""
