@@ -45,6 +45,10 @@ class _Experiment:
     def decision(self) -> str:
         return str(self.promotion["decision"]) if self.promotion else "not judged"
 
+    @property
+    def verdict(self) -> str:
+        return "to be champion" if self.decision == "champion" else "not promoted"
+
 
 def compare(
     params: Mapping[str, Any], before: Outputs, after: Outputs, causes: Sequence[str] = ()
@@ -102,7 +106,7 @@ def _title(changed: Mapping[str, str], models: Sequence[_Experiment]) -> str:
 
 
 def _summary(changed: Mapping[str, str], models: Sequence[_Experiment]) -> str:
-    lines = [f"- **{plain(m.name)}**: {m.decision}" for m in models]
+    lines = [f"- **{plain(m.name)}**: {m.verdict}" for m in models]
     data = f"Data changed: {', '.join(map(plain, changed)) or 'none'}."
     return f"{data} Models made anew: {len(models)}.\n\n" + "\n".join(lines)
 
@@ -116,8 +120,7 @@ def _gate(model: _Experiment) -> str:
         if champion
         else ""
     )
-    word = "to be champion" if model.decision == "champion" else "not promoted"
-    return f"**The gate: {word}.** {_sentence(model.promotion['reason'])}{against}"
+    return f"**The gate: {model.verdict}.** {_sentence(model.promotion['reason'])}{against}"
 
 
 def _sentence(text: str) -> str:
