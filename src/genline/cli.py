@@ -189,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--name", default=None, help="of the dataset; default: from PATH")
     verbs.add_parser("report", help="write reports/index.html and reports/report.md")
     verbs.add_parser("summary", help="say in three lines what the last run found")
+    _retrain(verbs.add_parser("retrain", help="make anew what changed; offer it as a branch"))
     _sample(verbs.add_parser("sample", help="draw samples: a PNG grid, or lines of text"))
     _registry(verbs)
     ui = verbs.add_parser("ui", help="open MLflow's pages on 127.0.0.1")
@@ -210,6 +211,14 @@ def _registry(verbs: Any) -> None:
     rollback.add_argument("experiment", help="a name under experiments")
     for parser in (promote, rollback):
         parser.add_argument("--reason", default=None, help="why, for the record")
+
+
+def _retrain(parser: argparse.ArgumentParser) -> None:
+    steps = ("check", "pull", "repro", "compare", "push", "publish", "promote")
+    parser.add_argument("--only", choices=steps, help="this step alone")
+    parser.add_argument("--dry-run", action="store_true", help="say what it would do, do nothing")
+    parser.add_argument("--experiments", metavar="E,…", help="only these; default: all out of date")
+    parser.add_argument("--budget", metavar="NAME", help="set what presets/budgets/NAME.yaml says")
 
 
 def _sample(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,7 @@ from genline.models.image_gan import config as image_gan
 from genline.models.image_vae import config as image_vae
 from genline.models.text_gan import config as text_gan
 from genline.models.text_vae import config as text_vae
+from genline.retraining.config import Retrain
 from genline.tracking.config import Register
 from genline.training.engine.devices import Runtime, resolve_device
 
@@ -83,6 +84,7 @@ class _Params(Section):
     runtime: Runtime
     datasets: dict[str, dict[str, Any]] = Field(min_length=1)
     experiments: dict[str, dict[str, Any]] = Field(min_length=1)
+    retrain: Retrain = Retrain()
 
 
 _DATASETS: dict[str, type[Section]] = {"image": _ImageDataset, "text": _TextDataset}

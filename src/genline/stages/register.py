@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from genline.core.errors import ModelError
@@ -23,11 +24,15 @@ def run(experiment: str) -> None:
     folder = Path("models", experiment)
     _check(folder, evaluation["digests"]["model"])
     items = Path("reports/items", f"{experiment}.csv")
-    promotion = promote(evaluation, items, folder, register, rescoring(experiment))
+    # Set by `genline retrain`, which promotes only what was merged or at least pushed.
+    hold = os.environ.get("GENLINE_HOLD_PROMOTION") == "1"
+    promotion = promote(evaluation, items, folder, register, rescoring(experiment), hold)
     write_json(f"reports/promotion/{experiment}.json", promotion)
     # What was done to the registry is no file: this stands for it where it was done.
     write_json(f"reports/registered/{experiment}.json", {"model": evaluation["digests"]["model"]})
-    print(f"{experiment} {_WORDS[promotion['decision']]}: {promotion['reason']}")
+    waits = hold and promotion["decision"] == "champion"
+    words = "is to be champion" if waits else _WORDS[promotion["decision"]]
+    print(f"{experiment} {words}: {promotion['reason']}")
 
 
 def _check(folder: Path, digest: str) -> None:

@@ -10,3 +10,4 @@ ITEMS = "genline.items"  # sha256 of the likelihoods item by item, an artifact o
 PREDECESSOR = "genline.previous_champion"  # the version that a champion took the place of
 PERSON = "genline.person"  # what a person last did with a version, as JSON
 SET_ASIDE = "genline.set_aside"  # the same on the version that was champion until then
+WAITS = "genline.waits"  # what a version that the gate found better waits for

@@ -29,6 +29,7 @@ from genline.tracking.names import (
     PREDECESSOR,
     PROMOTION,
     RECORD,
+    WAITS,
 )
 from genline.tracking.runs import run_for_evaluation
 from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
@@ -47,22 +48,24 @@ def promote(
     folder: Path,
     register: Register,
     rescore: Rescore | None = None,
+    hold: bool = False,
 ) -> dict[str, Any]:
     """Register the model in ``folder``, let the gate decide, and return the promotion record.
 
     evaluation: the record of ``reports/evaluation/<experiment>.json``; its model digest is that
     of the folder's weights. items: ``reports/items/<experiment>.csv``, the likelihoods item by
     item, which are kept with the version for later candidates to be compared with. rescore:
-    scores a champion again that was scored on other data or by another judge. Raises
-    TrackingError with one line when MLflow cannot be used, DataError without items, and
-    ParamsError when the metric cannot decide; the registry then is as it was, or holds a version
-    that the next try goes on with.
+    scores a champion again that was scored on other data or by another judge. hold: a version
+    that the gate makes champion waits as challenger, which a tag says, until ``waiting.release``;
+    the record is the same. Raises TrackingError with one line when MLflow cannot be used,
+    DataError without items, and ParamsError when the metric cannot decide; the registry then is
+    as it was, or holds a version that the next try goes on with.
     """
     store = resolve()
     try:
         client = connect(store)
         with registering(store, evaluation["experiment"]):
-            return _promote(client, store, evaluation, items, folder, register, rescore)
+            return _promote(client, store, evaluation, items, folder, register, rescore, hold)
     except TrackingError as error:
         raise TrackingError(f"{error}. {_AFTERWARDS}") from None
     except GenlineError:
@@ -81,6 +84,7 @@ def _promote(
     folder: Path,
     register: Register,
     rescore: Rescore | None,
+    hold: bool,
 ) -> dict[str, Any]:
     name, candidate = evaluation["experiment"], Record.of(evaluation, read_items(items))
     incumbent = by_alias(client, name, CHAMPION)
@@ -91,11 +95,14 @@ def _promote(
         champion = _rescored(client, incumbent, champion, candidate, rescore)
     decision = decide(candidate, champion, register)
     promotion = _promotion(name, candidate, champion, decision, register)
+    waits = hold and decision.outcome == CHAMPION
     if incumbent is not None and version is not None and _same(incumbent, version):
         # The same evidence as when it was promoted gives the same record.
         promotion = _earlier(incumbent, promotion) or promotion
+        waits = False  # it is champion already
     tags = version_tags(evaluation, promotion, digest_file(items))
     tags |= predecessor_tags(incumbent, promotion)
+    tags[WAITS] = "to be merged" if waits else ""
     if version is None:
         version = create_version(client, store, evaluation, items, folder, tags)
     else:
@@ -107,8 +114,8 @@ def _promote(
     now = by_alias(client, name, CHAMPION)
     if (now and str(now.version)) != (incumbent and str(incumbent.version)):
         # Another machine was quicker: its champion is the one to be better than.
-        return _promote(client, store, evaluation, items, folder, register, rescore)
-    _move_aliases(client, name, number, decision)
+        return _promote(client, store, evaluation, items, folder, register, rescore, hold)
+    move_aliases(client, name, number, CHALLENGER if waits else decision.outcome)
     return promotion
 
 
@@ -247,8 +254,9 @@ def create_version(
     )
 
 
-def _move_aliases(client: MlflowClient, name: str, version: str, decision: Decision) -> None:
-    if decision.outcome == CHALLENGER:
+def move_aliases(client: MlflowClient, name: str, version: str, outcome: str) -> None:
+    """Give a version the alias of its outcome; a new champion is challenger no longer."""
+    if outcome == CHALLENGER:
         client.set_registered_model_alias(name, CHALLENGER, version)
         return
     client.set_registered_model_alias(name, CHAMPION, version)

@@ -1,0 +1,84 @@
+"""Models that the gate found better and that wait to be promoted, until their result is merged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genline.core.errors import GenlineError, TrackingError
+from genline.core.files import digest_bytes, write_text
+from genline.tracking.locking import registering
+from genline.tracking.names import CHAMPION, DIGEST, WAITS
+from genline.tracking.reading import Reader, open_reader
+from genline.tracking.registry import by_alias, by_digest, move_aliases
+from genline.tracking.store import Store, connect, one_line, resolve
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# The records that were last brought into effect here: looking at them again would cost seconds.
+_DONE = Path(".genline/promoted")
+_SHOWN = 12
+
+
+def release(experiments: Mapping[str, Any], read: Callable[[str], bytes | None]) -> list[str]:
+    """Promote the versions that wait and whose promotion records ``read`` has; a line for each.
+
+    read: the content of one of the project's files, None where there is none. Only a version
+    that waits is touched, and only where the champion is still the one that the gate compared it
+    with: what a person promoted or took back since stays. Raises TrackingError when MLflow cannot
+    be used; each alias is then either before or after.
+    """
+    found = {name: read(f"reports/promotion/{name}.json") for name in experiments}
+    records = {name: json.loads(content) for name, content in found.items() if content}
+    better = {name: r for name, r in records.items() if r["decision"] == CHAMPION}
+    store = resolve()
+    mark = digest_bytes(json.dumps([store.uri, better], sort_keys=True).encode())
+    if not better or (_DONE.is_file() and _DONE.read_text() == mark):
+        return []
+    if store.database is not None and not store.database.exists():
+        return []  # no books yet, and looking is no reason to open them
+    said = []
+    reader = open_reader(store)
+    for name, record in better.items():
+        if not _waits(reader, name, record["digests"]["model"]):
+            continue
+        client = connect(store)
+        try:
+            with registering(store, name):
+                said += _release(client, name, record)
+        except GenlineError:
+            raise
+        except Exception as error:  # MLflow's own, requests'
+            raise _refused(store, error) from error
+    write_text(_DONE, mark)
+    return said
+
+
+def _waits(reader: Reader, name: str, digest: str) -> bool:
+    found = reader.versions(name)
+    return any(v.tags.get(WAITS) and v.tags.get(DIGEST) == digest for v in found)
+
+
+def _release(client: MlflowClient, name: str, record: Mapping[str, Any]) -> list[str]:
+    version = by_digest(client, name, record["digests"]["model"])
+    if version is None or not version.tags.get(WAITS):
+        return []
+    number, champion = str(version.version), by_alias(client, name, CHAMPION)
+    current = None if champion is None else champion.tags.get(DIGEST)
+    if current not in (record.get("against"), record["digests"]["model"]):
+        shown = (current or "")[:_SHOWN]
+        return [
+            f"{name}, version {number}, goes on waiting: the champion is now {shown}, which the "
+            f"gate did not compare it with; `genline promote {name}/{number}` takes it all the same"
+        ]
+    move_aliases(client, name, number, CHAMPION)
+    # Last: a kill before it leaves a version that waits and is champion, which is mended here.
+    client.set_model_version_tag(name, number, WAITS, "")
+    return [f"{name}, version {number}, is champion: {record['reason']}"]
+
+
+def _refused(store: Store, error: Exception) -> TrackingError:
+    return TrackingError(f"MLflow at {store.shown} refused ({one_line(error)}); run it again")

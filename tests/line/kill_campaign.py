@@ -1,0 +1,255 @@
+"""kill −9 at random moments of every stage: the next ``dvc repro`` ends as if nothing had been.
+
+    python tests/line/kill_campaign.py 100 --seed 1
+
+Each time one stage is run again by force, and at a random moment of it the stage's process, DVC
+or the whole process group is killed. Then ``dvc repro`` runs at once, without the cache of
+earlier runs, and everything must be as an undisturbed run left it: ``dvc.lock`` with all its
+digests, one registered version, a sound database, no process and no lock left over. Checkpoints
+are written ten times a second, so that a killed training has one to go on from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from clones import BIN, Clone, clean_environment, make_clone
+
+EXPERIMENT = "digits-vae"
+STAGES = (
+    "download@digits",
+    "validate@digits",
+    "prepare@digits",
+    "fit_evaluator@digits",
+    f"train@{EXPERIMENT}",
+    f"evaluate@{EXPERIMENT}",
+    f"register@{EXPERIMENT}",
+    "report",
+)
+VICTIMS = ("stage", "dvc", "group")
+_ORPHAN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One killing, and what was wrong after the run that followed it."""
+
+    stage: str
+    victim: str
+    moment: float  # seconds after DVC was started
+    wrong: tuple[str, ...]
+
+
+class Campaign:
+    """A clone in which the line has run once undisturbed, and what it left."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clone = make_clone(folder / "clone")
+        _shrink(self.clone)
+        self.environment = {"PYTHONPATH": str(self.clone.path / "src")}
+        self.seconds = self._first_run()
+        self.lock = self.clone.lock()
+
+    def kill(self, stage: str, victim: str, share: float) -> Kill:
+        """Kill at ``share``, from 0 to 1, of the time that running the stage again takes."""
+        process = self._start(stage)
+        moment = share * self.seconds[stage]
+        time.sleep(moment)
+        _kill(process, victim)
+        process.wait()
+        run = self.clone.run("dvc", "repro", "--no-run-cache", check=False, **self.environment)
+        wrong = [] if run.status == 0 else [f"dvc repro ended with {run.status}: {run.text[-600:]}"]
+        return Kill(stage, victim, moment, (*wrong, *self.wrong()))
+
+    def wrong(self) -> list[str]:
+        """What is not as the undisturbed run left it."""
+        found = []
+        if self.clone.lock() != self.lock:
+            found.append("dvc.lock differs")
+        status = json.loads(self.clone.run("dvc", "status", "--json", **self.environment).out)
+        if status:
+            found.append(f"out of date: {status}")
+        found += self._locks()
+        if list((self.clone.path / ".genline/checkpoints").rglob("*.pt")):
+            found.append("a checkpoint is left")
+        found += self._database()
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        while (left := processes(self.clone.path)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return found + [f"still runs: {command}" for command in left.values()]
+
+    def _locks(self) -> list[str]:
+        """DVC's notes on what is read and written by whom: a dead one counts for nothing."""
+        path = self.clone.path / ".dvc/tmp/rwlock"
+        notes = json.loads(path.read_text() or "{}") if path.is_file() else {}
+        holders = {
+            holder["pid"] for place in notes.get("read", {}).values() for holder in place
+        } | {holder["pid"] for holder in notes.get("write", {}).values()}
+        return [f"DVC's lock is held by {p}" for p in holders if Path(f"/proc/{p}").exists()]
+
+    def _database(self) -> list[str]:
+        with closing(sqlite3.connect(self.clone.path / "mlflow.db")) as database:
+            sound = database.execute("PRAGMA integrity_check").fetchone()[0]
+            versions = database.execute("SELECT count(*) FROM model_versions").fetchone()[0]
+            aliases = database.execute(
+                "SELECT alias FROM registered_model_aliases ORDER BY alias"
+            ).fetchall()
+        found = [] if sound == "ok" else [f"mlflow.db: {sound}"]
+        if versions != 1 or aliases != [("champion",)]:
+            found.append(f"{versions} versions with aliases {aliases}")
+        return found
+
+    def _start(self, stage: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [str(BIN / "dvc"), "repro", "--single-item", "--force", "--no-run-cache", stage],
+            cwd=self.clone.path,
+            env=clean_environment() | self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _first_run(self) -> dict[str, float]:
+        """How long each stage takes by itself: DVC's start, the stage, DVC's end."""
+        began = time.monotonic()
+        moments: dict[str, float] = {}
+        with subprocess.Popen(
+            [str(BIN / "dvc"), "repro"],
+            cwd=self.clone.path,
+            env=clean_environment() | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            lines = list(_watched(process.stdout, moments))
+        assert process.returncode == 0, "".join(lines)
+        start = min(moments.values()) - began
+        ends = [*sorted(moments.values())[1:], time.monotonic()]
+        return {
+            stage: start + end - moments[stage]
+            for stage, end in zip(sorted(moments, key=moments.__getitem__), ends, strict=True)
+        }
+
+
+def _watched(lines: Iterable[str], moments: dict[str, float]) -> Iterator[str]:
+    """The lines as they come; ``moments`` gets the time at which each stage began."""
+    for line in lines:
+        for stage in re.findall(r"Running stage '([^']+)'", line):
+            moments[stage] = time.monotonic()
+        yield line
+
+
+def processes(folder: Path) -> dict[int, str]:
+    """The processes that work in a folder, by their ids."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if folder.resolve() in ((cwd := (place / "cwd").readlink()), *cwd.parents):
+                command = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if command:  # one that has ended and waits for its parent has none
+                    found[int(place.name)] = command
+    return found
+
+
+def _kill(process: subprocess.Popen[bytes], victim: str) -> None:
+    with suppress(ProcessLookupError):
+        if victim == "group":
+            os.killpg(process.pid, signal.SIGKILL)
+            return
+        below = _below(process.pid)
+        target = below[-1] if victim == "stage" and below else process.pid
+        os.kill(target, signal.SIGKILL)
+
+
+def _below(parent: int) -> list[int]:
+    """The processes below one, nearest first."""
+    found: list[int] = []
+    for place in Path(f"/proc/{parent}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, place.read_text().split()):
+                found += [child, *_below(child)]
+    return found
+
+
+def _shrink(clone: Clone) -> None:
+    """One data set and one experiment, with checkpoints ten times a second."""
+    path = clone.path / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["datasets"] = {"digits": params["datasets"]["digits"]}
+    params["experiments"] = {EXPERIMENT: params["experiments"][EXPERIMENT]}
+    experiment = params["experiments"][EXPERIMENT]
+    experiment["train"]["steps"] = 120
+    # So that it is champion: what a failed check does is tried elsewhere.
+    experiment["evaluate"]["health"] = {
+        "class_kl": 100.0,
+        "class_share": 0.0,
+        "memorisation": 0.0,
+        "floors": 10000.0,
+        "kl": 0.0,
+        "mutual_information": 0.0,
+    }
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    (clone.path / "dvc.lock").unlink(missing_ok=True)
+    loop = clone.path / "src/genline/training/engine/loop.py"
+    text = loop.read_text()
+    assert "CHECKPOINT_SECONDS = 20.0" in text
+    loop.write_text(text.replace("CHECKPOINT_SECONDS = 20.0", "CHECKPOINT_SECONDS = 0.1"))
+
+
+def run(folder: Path, kills: int, seed: int) -> list[Kill]:
+    """``kills`` killings, as evenly over stages and victims as their number allows."""
+    campaign = Campaign(folder)
+    draw = random.Random(seed)
+    done = []
+    for number in range(kills):
+        stage = STAGES[number % len(STAGES)]
+        victim = VICTIMS[number % len(VICTIMS)]  # as 3 does not divide 8, each meets each
+        kill = campaign.kill(stage, victim, draw.random())
+        done.append(kill)
+        print(
+            f"{number + 1:3d}/{kills} {stage}: {victim} killed after {kill.moment:.2f} s: "
+            f"{'; '.join(kill.wrong) or 'as undisturbed'}",
+            flush=True,
+        )
+        if kill.wrong:  # the next one begins from a sound state
+            campaign.clone.run("dvc", "repro", check=False, **campaign.environment)
+    return done
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("kills", type=int)
+    parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="genline-kills-") as folder:
+        done = run(Path(folder), arguments.kills, arguments.seed)
+    good = Counter((kill.stage.partition("@")[0], kill.victim) for kill in done if not kill.wrong)
+    count = Counter((kill.stage.partition("@")[0], kill.victim) for kill in done)
+    print("\n| stage | " + " | ".join(f"{victim} killed" for victim in VICTIMS) + " |")
+    print("|---|" + "---:|" * len(VICTIMS))
+    for stage in STAGES:
+        name = stage.partition("@")[0]
+        cells = [f"{good[name, victim]} of {count[name, victim]}" for victim in VICTIMS]
+        print(f"| {name} | {' | '.join(cells)} |")
+    print(f"\n{sum(good.values())} of {len(done)} ended as undisturbed (seed {arguments.seed})")
+    return 0 if all(not kill.wrong for kill in done) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,146 @@
+"""What a pull request says: data item by item, metrics with intervals, samples, the gate."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pandas as pd
+
+from genline.retraining import difference
+from genline.retraining.difference import compare, from_files, to_files
+
+PARAMS = {"datasets": {"own": {}}, "experiments": {"vae": {}}}
+
+
+class Files(dict[str, bytes]):
+    """Outputs held in memory."""
+
+    def read(self, path: str) -> bytes | None:
+        return self.get(path)
+
+
+def outputs(
+    items: str = "abc",
+    fid: float = 2.0,
+    model: str = "m1",
+    decision: str = "champion",
+    reason: str = "better beyond the noise",
+) -> Files:
+    """One item a letter of ``items``, its mean the letter's place in the alphabet."""
+    rows = [
+        {"item": f"row {n}", "digest": c, "mean": float(ord(c) - 96), "label": c}
+        for n, c in enumerate(items)
+    ]
+    table = io.BytesIO()
+    pd.DataFrame(rows).to_parquet(table)
+    metric = {
+        "title": "FID",
+        "unit": "",
+        "better": "lower",
+        "floor": 0.5,
+        "value": fid,
+        "low": fid - 0.25,
+        "high": fid + 0.25,
+        "count": 9,
+    }
+    evaluation: dict[str, Any] = {
+        "experiment": "vae",
+        "digests": {"model": model, "data": items, "evaluator": "e", "protocol": "p"},
+        "metrics": {"fid": metric},
+        "health": {"copies": {"passed": True, "reason": "fine"}},
+    }
+    promotion = {"decision": decision, "reason": reason, "metric": "fid", "champion": metric}
+    return Files(
+        {
+            "data/validated/own/items.parquet": table.getvalue(),
+            "data/prepared/own/meta.json": json.dumps({"counts": {"train": len(items)}}).encode(),
+            "reports/evaluation/vae.json": json.dumps(evaluation).encode(),
+            "reports/promotion/vae.json": json.dumps(promotion).encode(),
+            "reports/samples/vae/samples.txt": b"one\ntwo\n",
+        }
+    )
+
+
+def told(before: Files, after: Files) -> str:
+    found = compare(PARAMS, before, after)
+    assert found is not None
+    return found.text
+
+
+def test_the_same_data_and_model_make_no_difference() -> None:
+    assert compare(PARAMS, outputs(), outputs()) is None
+
+
+def test_items_are_compared_by_content_and_counted_with_their_copies() -> None:
+    text = told(outputs("aabc"), outputs("acddd", model="m2"))
+    assert "Items: 4 → 5: 3 added, 2 removed, 2 the same." in text
+
+
+def test_statistics_that_changed_are_shown_with_their_shift() -> None:
+    text = told(outputs("aacc"), outputs("bbdd", model="m2"))
+    # Mean 2 and deviation 1 before, mean 3 and deviation 1 after.
+    assert "| mean | 2 ± 1 | 3 ± 1 | +1.00 σ |" in text
+    assert "| a | 2 | 0 |" in text
+    assert "mean |" not in told(outputs("abc"), outputs("abc", model="m2"))
+
+
+def test_metrics_stand_with_their_intervals_on_both_sides() -> None:
+    text = told(outputs(fid=2.0), outputs(fid=1.0, model="m2"))
+    assert "| FID ↓ | 2 (1.75 to 2.25) | 1 (0.75 to 1.25) | 0.5 |" in text
+    assert "measured with other" not in text
+
+
+def test_figures_on_other_data_are_said_to_be_of_other_data() -> None:
+    text = told(outputs("abc"), outputs("abcd", model="m2"))
+    assert "measured with other data" in text
+
+
+def test_the_gate_speaks_with_its_reason_and_the_title_says_what_came_of_it() -> None:
+    worse = compare(
+        PARAMS, outputs(), outputs("abcd", model="m2", decision="challenger", reason="no better")
+    )
+    assert worse is not None
+    assert "The gate: not promoted.** No better. The champion has fid 2" in worse.text
+    assert worse.title == "Retrained: new data of own, no new champion"
+    better = compare(PARAMS, outputs(), outputs(model="m2"))
+    assert better is not None
+    assert better.title == "Retrained: new models, vae to be champion"
+
+
+def test_samples_cannot_break_out_of_their_fence() -> None:
+    after = outputs(model="m2")
+    after["reports/samples/vae/samples.txt"] = b"```\n# A heading\n@somebody\n"
+    text = told(outputs(), after)
+    assert "````text\n```\n# A heading\n@somebody\n````" in text
+
+
+def test_a_label_or_reason_can_mention_nobody() -> None:
+    after = outputs("abcd", model="m2", reason="see <b> | @somebody #1")
+    text = told(outputs(), after)
+    assert "@somebody" not in text
+    assert "<b>" not in text
+
+
+def test_pictures_are_kept_beside_the_file_and_found_again() -> None:
+    before, after = outputs(), outputs(model="m2")
+    for side in (before, after):
+        side["reports/samples/vae/samples.png"] = b"png"
+    found = compare(PARAMS, before, after)
+    assert found is not None
+    files = to_files(found)
+    assert set(files) == {
+        difference.FILE,
+        "reports/difference/vae-before.png",
+        "reports/difference/vae-after.png",
+    }
+    text = files.pop(difference.FILE).decode()
+    assert "](difference/vae-after.png)" in text
+    assert from_files(text, files) == found
+
+
+def test_a_new_dataset_and_model_have_no_before() -> None:
+    text = told(Files(), outputs())
+    assert "New: 3 items." in text
+    assert "| FID ↓ | – | 2 (1.75 to 2.25) | 0.5 |" in text

@@ -1,0 +1,75 @@
+"""What counts as a change in DVC's status: first causes, not what is merely absent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from genline.retraining import pipeline
+from genline.retraining.errors import RetrainError
+
+LOCK = {
+    "download@d": {"outs": [{"path": "data/raw/d"}]},
+    "train@e": {"outs": [{"path": "models/e"}]},
+}
+
+
+def causes(monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], **options: bool) -> Any:
+    monkeypatch.setattr(pipeline, "_ask", lambda *_: json.dumps(status))
+    return pipeline.out_of_date(LOCK, **options)
+
+
+def test_a_fresh_clone_is_not_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = {
+        "download@d": [{"changed outs": {"data/raw/d": "not in cache"}}],
+        "train@e": [
+            {"changed deps": {"data/raw/d": "deleted"}},
+            {"changed outs": {"models/e": "deleted"}},
+        ],
+        "report": [{"changed deps": {"data/raw": "modified", "models": "deleted"}}],
+    }
+    assert causes(monkeypatch, status) == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"changed deps": {"../watched": "modified"}}, "../watched changed"),
+        ({"changed deps": {"../watched": "deleted"}}, "../watched is gone"),
+        ({"changed deps": {"params.yaml": {"seed": "modified"}}}, "seed changed"),
+        ({"changed outs": {"models/e": "modified"}}, "models/e changed"),
+        ("changed command", "changed command"),
+    ],
+)
+def test_a_first_cause_is_told(monkeypatch: pytest.MonkeyPatch, entry: Any, told: str) -> None:
+    assert causes(monkeypatch, {"train@e": [entry]}) == {"train@e": [told]}
+
+
+def test_outputs_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = {"train@e": [{"changed outs": {"models/e": "modified"}}]}
+    assert causes(monkeypatch, status, outputs=False) == {}
+
+
+def test_a_stage_that_never_ran_has_its_inputs_as_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = {
+        "train@new": [
+            {"changed deps": {"src/x.py": "new", "data/raw/d": "deleted"}},
+            {"changed outs": {"models/new": "deleted"}},
+        ],
+        "report": [{"changed deps": {"models/new": "deleted"}}],
+    }
+    assert causes(monkeypatch, status) == {"train@new": ["src/x.py new"]}
+
+
+def test_a_merge_conflict_in_the_lock_is_named_with_its_line() -> None:
+    lock = b"schema: '2.0'\nstages:\n<<<<<<< HEAD\n  a: {}\n=======\n>>>>>>> other\n"
+    with pytest.raises(RetrainError, match=r"dvc.lock, line 3: a merge conflict"):
+        pipeline.read_lock(lock)
+
+
+def test_another_file_in_the_locks_place_is_refused() -> None:
+    for content in (b"[", b"- a\n", b"text"):
+        with pytest.raises(RetrainError, match="not a lock file"):
+            pipeline.read_lock(content)
