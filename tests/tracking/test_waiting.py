@@ -93,7 +93,7 @@ def test_a_release_cut_short_is_completed_and_done_once(
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "set_model_version_tag", fail)
+        patch.setattr(MlflowClient, "delete_model_version_tag", fail)
         with pytest.raises(Exception, match="killed"):
             release(EXPERIMENTS, read)
     assert aliases() == {"champion": "1"}

@@ -102,13 +102,16 @@ def _promote(
         waits = False  # it is champion already
     tags = version_tags(evaluation, promotion, digest_file(items))
     tags |= predecessor_tags(incumbent, promotion)
-    tags[WAITS] = "to be merged" if waits else ""
+    if waits:
+        tags[WAITS] = "to be merged"
     if version is None:
         version = create_version(client, store, evaluation, items, folder, tags)
     else:
         kept_items.keep(client, version.run_id, items)
         for key, value in tags.items():
             client.set_model_version_tag(name, version.version, key, value)
+        if WAITS in version.tags and not waits:
+            client.delete_model_version_tag(name, version.version, WAITS)
     number = str(version.version)
     client.update_model_version(name, number, description=described(evaluation, number, promotion))
     now = by_alias(client, name, CHAMPION)

@@ -76,7 +76,7 @@ def _release(client: MlflowClient, name: str, record: Mapping[str, Any]) -> list
         ]
     move_aliases(client, name, number, CHAMPION)
     # Last: a kill before it leaves a version that waits and is champion, which is mended here.
-    client.set_model_version_tag(name, number, WAITS, "")
+    client.delete_model_version_tag(name, number, WAITS)
     return [f"{name}, version {number}, is champion: {record['reason']}"]
 
 
