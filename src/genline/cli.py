@@ -145,6 +145,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if "experiment" in arguments:
         parameters.require("experiments", arguments.experiment)
     if verb == "check":
+        from genline.retraining.dvc_notes import mend
+
+        mend()  # `make repro` checks first: what a killed DVC left must not stop the next
         print("params.yaml is valid")
         return
     options = {k: v for k, v in vars(arguments).items() if k != "verb"}

@@ -19,7 +19,7 @@ from typing import Any
 
 from genline.core.files import write_bytes
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
-from genline.retraining import budgets, difference, pipeline, publication, requests
+from genline.retraining import budgets, difference, dvc_notes, pipeline, publication, requests
 from genline.retraining.config import Retrain
 from genline.retraining.errors import RetrainError
 from genline.retraining.git import Git
@@ -166,6 +166,7 @@ class Loop:
         """Refuse, before anything is done, what would stop the last step."""
         if self.git.maybe("rev-parse", "--verify", "HEAD") is None:
             raise RetrainError("no git repository with a commit here; retrain needs both")
+        dvc_notes.mend()
         by_hand = publication.changed_by_hand(self.git)
         if by_hand:
             more = f" and {len(by_hand) - 1} more" if len(by_hand) > 1 else ""
