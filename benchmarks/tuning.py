@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import genline  # noqa: F401  (sets libgomp's spinning before torch is imported)
+from genline.core.files import read_json, write_json
 from genline.core.params import load_yaml, parse_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import PreparedImages, PreparedTexts, load_prepared, strip_marks
@@ -59,6 +60,11 @@ def without_test(dataset: str, folder: Path) -> PreparedImages | PreparedTexts:
             shutil.copyfile(file, place / file.name)
             if file.name.startswith("valid_"):
                 shutil.copyfile(file, place / file.name.replace("valid_", "test_"))
+    meta = read_json(place / "meta.json")
+    for kind in ("counts", "digests"):
+        for name in [n for n in meta[kind] if n.startswith("valid")]:
+            meta[kind][name.replace("valid", "test")] = meta[kind][name]
+    write_json(place / "meta.json", meta)
     return load_prepared(place)
 
 

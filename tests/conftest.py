@@ -48,12 +48,12 @@ OpenPage = Callable[..., Visit]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make test` shares the tests between two processes by file, and one has the whole line:
-    its clones are made once. It takes the longest, so it comes first."""
+    """`make test` shares the tests between two processes by file, but those that look at the same
+    clones stay together, so that these are made once. What takes longest comes first."""
     items.sort(key=lambda item: "line" not in item.keywords)
     for item in items:
-        group = "line" if "line" in item.keywords else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+        shares_clones = "cold" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("line" if shares_clones else item.path.name))
 
 
 @pytest.fixture
