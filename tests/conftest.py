@@ -47,6 +47,7 @@ class Visit:
 OpenPage = Callable[..., Visit]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`make test` shares the tests between two processes by file, but those that look at the same
     clones stay together, so that these are made once. What takes longest comes first."""

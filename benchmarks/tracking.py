@@ -1,0 +1,84 @@
+"""What tracking costs a training: the same stage with MLflow and without, one after the other.
+
+Each repeat trains `digits-vae` twice in a process of its own, in a temporary folder: once as it is,
+with a fresh SQLite database, and once with a run that keeps nothing. Prints the time of the loop
+and of the whole stage, and the ratios; the limit is for a training of the default length.
+
+    .venv/bin/python benchmarks/tracking.py [steps]
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+REPEATS, LIMIT = 3, 1.01
+ONCE = """
+import json, sys, time
+from contextlib import contextmanager
+from types import SimpleNamespace
+import genline
+from genline.stages import train
+if sys.argv[1] == "without":
+    @contextmanager
+    def nothing(*_):
+        yield SimpleNamespace(row=lambda row: None, trained=lambda *_: None)
+    train.training_run = nothing
+loop, seconds = train.train, []
+def timed(*arguments):
+    trained = loop(*arguments)
+    seconds.append(trained.seconds)
+    return trained
+train.train = timed
+began = time.monotonic()
+train.run("digits-vae")
+print(json.dumps([seconds[0], time.monotonic() - began]))
+"""
+
+
+def once(how: str, steps: int) -> list[float]:
+    """Seconds of the loop and of the stage, its imports left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        shutil.copytree(ROOT / "data/prepared/digits", place / "data/prepared/digits")
+        shutil.copy(ROOT / "dvc.yaml", place)
+        (place / "src").symlink_to(ROOT / "src")
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["experiments"]["digits-vae"]["train"]["steps"] = steps
+        (place / "params.yaml").write_text(yaml.safe_dump(params))
+        done = subprocess.run(
+            [sys.executable, "-c", ONCE, how], cwd=place, capture_output=True, text=True
+        )
+    if done.returncode != 0:
+        sys.exit(done.stderr[-2000:])
+    found: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1400
+    found: dict[str, list[list[float]]] = {"without": [], "with": []}
+    for _ in range(REPEATS):
+        for how in found:
+            found[how].append(once(how, steps))
+    print(f"digits-vae, {steps} steps, median of {REPEATS}")
+    for index, name in enumerate(("the loop", "the whole stage")):
+        bare, tracked = (
+            statistics.median(run[index] for run in found[how]) for how in ("without", "with")
+        )
+        print(
+            f"{name:16} without {bare:7.2f} s  with {tracked:7.2f} s  "
+            f"ratio {tracked / bare:.3f}  limit {LIMIT}"
+        )
+
+
+if __name__ == "__main__":
+    main()
