@@ -10,22 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genline.core.files import write_bytes, write_text
+from genline.core.files import write_text
 
 NOTES = Path(".genline/lent")
 
 
 @contextmanager
-def lent(path: Path, content: bytes, root: Path) -> Iterator[None]:
-    """``path``, a name in the project at ``root``, holds ``content`` while the block lasts."""
-    before = _read(root / path)
-    note = {"path": str(path), "before": _text(before), "lent": content.decode()}
-    write_text(root / NOTES / f"{path.name}.json", json.dumps(note))
+def lent(path: Path, text: str, root: Path) -> Iterator[None]:
+    """``path``, a text file of the project at ``root``, holds ``text`` while the block lasts."""
+    place, noted = root / path, root / NOTES / f"{path.name}.json"
+    note = {"path": str(path), "before": place.read_text(encoding="utf-8"), "lent": text}
+    write_text(noted, json.dumps(note))
     try:
-        write_bytes(root / path, content)
+        write_text(place, text)
         yield
     finally:
-        _give_back(root / NOTES / f"{path.name}.json", root)
+        _give_back(noted, root)
 
 
 def give_back(root: Path) -> list[str]:
@@ -34,21 +34,11 @@ def give_back(root: Path) -> list[str]:
     return [path for note in notes if (path := _give_back(note, root)) is not None]
 
 
-def _give_back(note: Path, root: Path) -> str | None:
-    said = json.loads(note.read_text(encoding="utf-8"))
-    place = root / said["path"]
-    ours = _text(_read(place)) == said["lent"]
-    if ours and said["before"] is None:
-        place.unlink()
-    elif ours:
-        write_bytes(place, said["before"].encode())
-    note.unlink()
-    return str(said["path"]) if ours else None
-
-
-def _read(place: Path) -> bytes | None:
-    return place.read_bytes() if place.is_file() else None
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode()
+def _give_back(noted: Path, root: Path) -> str | None:
+    note = json.loads(noted.read_text(encoding="utf-8"))
+    place = root / note["path"]
+    ours = place.is_file() and place.read_text(encoding="utf-8") == note["lent"]
+    if ours:
+        write_text(place, note["before"])
+    noted.unlink()
+    return str(note["path"]) if ours else None

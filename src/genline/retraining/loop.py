@@ -196,7 +196,7 @@ class Loop:
         values = budgets.read(self.options.budget)
         if self._would(f"set {len(values)} keys of {PARAMS_FILE}"):
             return nullcontext()
-        return lent(PARAMS_FILE, budgets.applied(values).encode(), self.root)
+        return lent(PARAMS_FILE, budgets.applied(values), self.root)
 
     def _remote(self) -> publication.Remote:
         """The git remote as it was when this run began."""
@@ -217,16 +217,14 @@ class Loop:
     def _causes(self, lock: bytes | None = None) -> dict[str, list[str]]:
         if lock is None:
             lock = (self.root / pipeline.LOCK_FILE).read_bytes()
-        return pipeline.out_of_date(pipeline.read_lock(lock))
+        return pipeline.out_of_date(lock)
 
     def _holds(self, commit: str, lock: bytes) -> bool:
         """Whether a result on the branch is of the inputs as they are."""
         theirs = self._lock_of(commit)
         if theirs == lock:
             return False
-        # DVC looks at no other lock than the one in its place.
-        with lent(pipeline.LOCK_FILE, theirs, self.root):
-            return not pipeline.out_of_date(pipeline.read_lock(theirs), outputs=False)
+        return not pipeline.out_of_date(theirs, instead=True)
 
     def _lock_of(self, commit: str) -> bytes:
         return self.git.raw("cat-file", "blob", f"{commit}:{pipeline.LOCK_FILE}")
