@@ -75,6 +75,28 @@ def test_retraining_is_one_at_a_time_and_never_cut_short() -> None:
     assert workflow["concurrency"] == {"group": "retrain", "cancel-in-progress": False}
 
 
+def test_ci_runs_the_one_script_that_requires_a_browser() -> None:
+    assert [s["run"] for s in steps(ROOT / ".github/workflows/test.yml") if "run" in s] == [
+        ".ci/run"
+    ]
+    assert read(ROOT / ".gitlab-ci.yml")["test"]["script"] == [".ci/run"]
+    assert "GENLINE_REQUIRE_BROWSER=1" in (ROOT / ".ci/run").read_text()
+
+
+def test_what_is_half_trained_is_kept_however_a_job_ends() -> None:
+    found = steps(ROOT / ".github/workflows/retrain.yml")
+    (restore,) = [s for s in found if s.get("uses", "").startswith("actions/cache/restore@")]
+    (save,) = [s for s in found if s.get("uses", "").startswith("actions/cache/save@")]
+    assert save["if"] == "always()"
+    assert save["uses"].partition("@")[2] == restore["uses"].partition("@")[2]
+    assert save["with"]["path"] == restore["with"]["path"]
+    (checkout,) = [s for s in found if s.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["with"]["clean"] is False
+    after = found[found.index(checkout) + 1]["run"]
+    assert after.startswith("git clean") and after.endswith(" -- reports") and "x" not in after
+    assert read(ROOT / ".gitlab-ci.yml")["retrain"]["variables"]["GIT_CLEAN_FLAGS"] == "-ffd"
+
+
 def test_a_retraining_is_started_by_everything_the_pipeline_reads() -> None:
     """A path that starts none would leave a change waiting for the night."""
     triggers = read(ROOT / ".github/workflows/retrain.yml")[True]  # YAML reads `on` as true

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,44 @@ def test_a_file_in_the_place_of_a_folder_is_not_removed(tmp_path: Path) -> None:
     with refused, replaced_folder(place):
         pass
     assert place.read_text() == "mine"
+
+
+def test_what_a_killed_process_left_is_swept_and_a_living_one_s_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    code = (
+        "import sys, time\n"
+        "from genline.core.folders import replaced_folder\n"
+        "with replaced_folder(sys.argv[1]) as building:\n"
+        "    (building / 'half').write_text('half')\n"
+        "    print(building, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        with replaced_folder(folder) as building:
+            (building / "new").write_text("new")
+        assert (theirs / "half").exists()
+        other.kill()
+    assert (theirs / "half").exists()
+    of_another = tmp_path / ".letters.x.tmp"
+    of_another.mkdir()
+    with replaced_folder(folder) as building:
+        assert not theirs.exists()
+        assert of_another.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".letters.x.tmp", "digits"]
+
+
+def test_git_and_dvc_ignore_what_a_killed_process_left(tmp_path: Path) -> None:
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(Path(__file__).parents[2] / name, tmp_path)
+    left_over = tmp_path / "reports/samples/.vae.x1.tmp"
+    left_over.mkdir(parents=True)
+    (left_over / "samples.txt").write_text("half")
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    inside = str(left_over.relative_to(tmp_path) / "samples.txt")
+    for tool in (["git"], [sys.executable, "-m", "dvc"]):
+        done = subprocess.run([*tool, "check-ignore", "-q", inside], cwd=tmp_path, check=False)
+        assert done.returncode == 0, tool

@@ -32,19 +32,21 @@ def params(tmp_path: Path) -> Path:
 
 
 def test_only_the_values_change(params: Path) -> None:
-    budgets.apply({"experiments.a.train.steps": 7, "experiments.b.train.steps": 1}, params)
+    params.write_text(
+        budgets.applied({"experiments.a.train.steps": 7, "experiments.b.train.steps": 1}, params)
+    )
     expected = TEXT.replace("steps: 100", "steps: 7").replace("steps: 200", "steps: 1")
     assert params.read_text() == expected
 
 
 def test_an_experiment_that_is_not_there_is_left_out(params: Path) -> None:
-    budgets.apply({"experiments.c.train.steps": 7}, params)
+    params.write_text(budgets.applied({"experiments.c.train.steps": 7}, params))
     assert params.read_text() == TEXT
 
 
 def test_another_unknown_key_is_refused_and_nothing_is_written(params: Path) -> None:
     with pytest.raises(ParamsError, match=r"stepz.*did you mean 'steps'"):
-        budgets.apply({"seed": 2, "experiments.a.train.stepz": 7}, params)
+        params.write_text(budgets.applied({"seed": 2, "experiments.a.train.stepz": 7}, params))
     assert params.read_text() == TEXT
 
 
@@ -66,7 +68,7 @@ def test_every_budget_fits_the_projects_own_params(
     values = budgets.read(path.stem)
     copy = tmp_path / "params.yaml"
     copy.write_text((ROOT / "params.yaml").read_text())
-    budgets.apply(values, copy)
+    copy.write_text(budgets.applied(values, copy))
     params = yaml.safe_load(copy.read_text())
     for key, value in values.items():
         found = params

@@ -20,6 +20,11 @@ class Files(dict[str, bytes]):
     def read(self, path: str) -> bytes | None:
         return self.get(path)
 
+    def digest(self, out: str) -> str | None:
+        """Of what a table held, also where it is lost."""
+        content = self.get(f"{out}/items.parquet") or self.get(f"{out}/lost")
+        return None if content is None else str(hash(content))
+
 
 def outputs(
     items: str = "abc",
@@ -144,3 +149,19 @@ def test_a_new_dataset_and_model_have_no_before() -> None:
     text = told(Files(), outputs())
     assert "New: 3 items." in text
     assert "| FID ↓ | – | 2 (1.75 to 2.25) | 0.5 |" in text
+
+
+def test_an_earlier_table_that_is_not_at_hand_does_not_make_a_dataset_new() -> None:
+    before = outputs()
+    before["data/validated/own/lost"] = before.pop("data/validated/own/items.parquet")
+    assert compare(PARAMS, before, outputs()) is None
+    text = told(before, outputs("abcd", model="m2"))
+    assert "Now 4 items. The earlier table is not at hand" in text
+    assert "New:" not in text
+
+
+def test_a_model_committed_before_is_not_called_champion_where_it_was_rejected() -> None:
+    rejected = outputs(decision="challenger")
+    text = told(rejected, outputs(model="m2"))
+    assert "the model committed before, which was not promoted: the champion is another" in text
+    assert "worth to be champion" in told(outputs(), outputs(model="m2"))

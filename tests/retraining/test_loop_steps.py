@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +33,8 @@ class Dvc:
     done: list[str] = field(default_factory=list)
     remote: bool = True
 
-    def out_of_date(self, *_: Any, **__: Any) -> dict[str, list[str]]:
-        lock = self.root / "dvc.lock"
-        return self.stale.get(lock.read_text() if lock.is_file() else "", {})
+    def out_of_date(self, lock: bytes, instead: bool = False) -> dict[str, list[str]]:
+        return self.stale.get(lock.decode(), {})
 
     def repro(self, targets: Any = (), keep_open: Any = ()) -> list[str]:
         self.done.append(" ".join(["repro", *targets]))
@@ -130,6 +130,9 @@ def test_a_branch_that_was_pushed_without_its_request_is_asked_for(dvc: Dvc) -> 
     retrain()
     remote = Git(dvc.root.parent / "remote")
     remote.run("update-ref", "-d", "refs/pull-requests/genline/retrain")
+    retrain("check")
+    retrain(dry_run=True)
+    assert "refs/pull-requests" not in refs(dvc)  # neither of them asks
     retrain()
     assert "refs/pull-requests/genline/retrain" in refs(dvc)
 
@@ -150,6 +153,7 @@ def test_a_budget_is_set_before_anything_is_looked_at(dvc: Dvc) -> None:
     remote = Git(dvc.root.parent / "remote")
     assert "steps: 1" in remote.run("show", "genline/retrain:params.yaml")
     assert "steps: 5" in remote.run("show", "main:params.yaml")
+    assert (dvc.root / "params.yaml").read_text() == PARAMS
     with pytest.raises(ParamsError, match="no budget 'tinny'"):
         retrain(budget="tinny")
 
@@ -190,3 +194,54 @@ def test_a_folder_without_git_is_refused(dvc: Dvc, tmp_path: Path) -> None:
     (tmp_path / "bare/params.yaml").write_text(PARAMS)
     with pytest.raises(RetrainError, match="no git repository"):
         Loop(Options(), tmp_path / "bare").run()
+
+
+def test_a_run_that_was_killed_leaves_no_budget(
+    dvc: Dvc, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Notes as a killed run leaves them, for nothing of its own can clear them away."""
+    notes = dvc.root / ".genline/lent"
+    notes.mkdir(parents=True)
+    lent = PARAMS.replace("5", "1")
+    (dvc.root / "params.yaml").write_text(lent)
+    note = {"path": "params.yaml", "before": PARAMS, "lent": lent}
+    (notes / "params.yaml.json").write_text(json.dumps(note))
+    retrain("check")
+    assert "params.yaml is again as it was" in capsys.readouterr().out
+    assert (dvc.root / "params.yaml").read_text() == PARAMS
+    assert list(notes.iterdir()) == []
+
+
+def test_the_documented_line_of_cron_goes_on_after_a_merge(dvc: Dvc) -> None:
+    (dvc.root / "presets/budgets").mkdir(parents=True)
+    retrain()
+    remote = Git(dvc.root.parent / "remote")
+    tip = remote.run("rev-parse", "genline/retrain")
+    (dvc.root / "reports/evaluation/left.json").write_text("{}")  # of a result that was not taken
+    (dvc.root / "data").mkdir()
+    (dvc.root / "data/watched.csv").write_text("1\n")  # git does not know it, and it is no run's
+    remote.run("update-ref", "refs/heads/main", tip)  # the merge
+    text = (Path(__file__).parents[2] / "docs/ci.md").read_text()
+    (line,) = [row for row in text.splitlines() if row.startswith("17 3 * * *")]
+    command = line.removeprefix("17 3 * * *").replace("/srv/project", str(dvc.root))
+    before, _, run = command.rpartition(" && ")
+    assert run == ".venv/bin/genline retrain"
+    subprocess.run(["sh", "-c", before], check=True)
+    git = Git(dvc.root)
+    assert git.run("rev-parse", "HEAD") == tip
+    assert git.run("status", "--porcelain") == "?? data/"
+    assert (dvc.root / ".genline").is_dir()  # where checkpoints are
+    dvc.done.clear()
+    retrain()
+    assert dvc.done == ["promote"]
+
+
+def test_params_that_somebody_wrote_after_the_kill_are_theirs(dvc: Dvc) -> None:
+    notes = dvc.root / ".genline/lent"
+    notes.mkdir(parents=True)
+    note = {"path": "params.yaml", "before": PARAMS, "lent": PARAMS.replace("5", "1")}
+    (notes / "params.yaml.json").write_text(json.dumps(note))
+    (dvc.root / "params.yaml").write_text(PARAMS.replace("5", "9"))
+    retrain("check")
+    assert "steps: 9" in (dvc.root / "params.yaml").read_text()
+    assert list(notes.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from genline.retraining.requests import RefRequests
 
 SETTINGS = Retrain(pull_request="ref")
 RESULT = Difference("Retrained: new models", "# Retrained: new models\n")
-FILES = {"dvc.lock": b"stages: {}\n", "reports/difference.md": b"# Retrained: new models\n"}
 LOCK = "stages:\n  a:\n    deps:\n    - path: src/genline/core\n"
+FILES = {
+    "dvc.lock": LOCK.encode() + b"  b: {}\n",
+    "reports/difference.md": b"# Retrained: new models\n",
+}
 
 
 class Place:
@@ -122,6 +126,16 @@ def test_main_may_not_move_under_a_result(place: Place, path: str) -> None:
     assert place.tip(SETTINGS.branch) is None
 
 
+def test_inputs_that_head_s_lock_does_not_know_yet_are_watched_too(place: Place) -> None:
+    """Those of a first run, or of a dataset that is new."""
+    lock = b"stages:\n  download@new:\n    deps:\n    - path: data/new\n"
+    place.by_hand("data/new/a.csv", "1\n")
+    with pytest.raises(RetrainError, match=r"moved meanwhile and data/new/a\.csv changed there"):
+        place.publish({**FILES, "dvc.lock": lock})
+    assert place.tip(SETTINGS.branch) is None
+    place.publish()  # a result that does not read it
+
+
 def test_another_machine_that_was_quicker_is_not_pushed_over(place: Place) -> None:
     seen = look(place.runner, SETTINGS)
     place.publish({**FILES, "dvc.lock": b"stages: {other: {}}\n"})
@@ -161,7 +175,13 @@ def test_what_is_written_is_what_git_keeps(place: Place) -> None:
     (root / "reports/samples").write_text("kept by DVC")
     (root / "reports/a.json").write_text("{}")
     (root / "dvc.lock").unlink()
-    assert publication.written(place.runner, root) == {
+    shutil.copy(Path(__file__).parents[2] / ".gitignore", root)
+    place.runner.run("add", ".gitignore")
+    (root / "reports/.samples.x1.tmp").mkdir()  # what a killed process left
+    (root / "reports/.samples.x1.tmp/half.txt").write_text("half")
+    found = publication.written(place.runner, root)
+    found.pop(".gitignore")
+    assert found == {
         "dvc.lock": None,
         "reports/.gitignore": b"/samples\n",
         "reports/a.json": b"{}",

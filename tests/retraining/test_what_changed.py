@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +13,16 @@ import pytest
 from genline.retraining import pipeline
 from genline.retraining.errors import RetrainError
 
-LOCK = {
-    "download@d": {"outs": [{"path": "data/raw/d"}]},
-    "train@e": {"outs": [{"path": "models/e"}]},
-}
+LOCK = b"""\
+stages:
+  download@d: {outs: [{path: data/raw/d}]}
+  train@e: {outs: [{path: models/e}]}
+"""
 
 
 def causes(monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], **options: bool) -> Any:
     monkeypatch.setattr(pipeline, "_ask", lambda *_: json.dumps(status))
+    monkeypatch.setattr(pipeline, "_ask_python", lambda *_: json.dumps(status))
     return pipeline.out_of_date(LOCK, **options)
 
 
@@ -47,9 +52,31 @@ def test_a_first_cause_is_told(monkeypatch: pytest.MonkeyPatch, entry: Any, told
     assert causes(monkeypatch, {"train@e": [entry]}) == {"train@e": [told]}
 
 
-def test_outputs_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_lock_is_compared_with_the_inputs_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {a: {cmd: cp in out, deps: [in], outs: [out]}}\n")
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "-q", "--no-scm"], check=True)
+    locks = []
+    for content in ("one", "two"):
+        (tmp_path / "in").write_text(content)
+        subprocess.run([*dvc, "repro", "-q"], check=True)
+        locks.append((tmp_path / "dvc.lock").read_bytes())
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert pipeline.out_of_date(locks[1]) == {}
+    assert pipeline.out_of_date(locks[0], instead=True) == {"a": ["in changed"]}
+    (tmp_path / "in").write_text("one")
+    assert pipeline.out_of_date(locks[0], instead=True) == {}  # "out" is of the other
+    assert pipeline.out_of_date(locks[1]) == {"a": ["in changed"]}
+    before[tmp_path / "in"] = b"one"
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_another_lock_is_compared_without_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     status = {"train@e": [{"changed outs": {"models/e": "modified"}}]}
-    assert causes(monkeypatch, status, outputs=False) == {}
+    assert causes(monkeypatch, status, instead=True) == {}
 
 
 def test_a_stage_that_never_ran_has_its_inputs_as_causes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ def stop_at(step: int) -> Callable[[int], None]:
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint at every record."""
+    """A checkpoint at every step."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
 
@@ -123,6 +123,40 @@ def test_a_killed_training_resumes_to_the_same_bits(
     assert all(torch.equal(v, resumed.weights[k]) for k, v in whole.weights.items())
     assert resumed.history.csv() == whole.history.csv()
     assert rows == whole.history.rows
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("killed_at", [6, 7, 253, 499])
+def test_a_training_killed_between_two_records_resumes_to_the_same_curve(
+    killed_at: int, tmp_path: Path
+) -> None:
+    class Long(Validated):
+        def validate(self, step: int) -> dict[str, float]:
+            return {"valid_loss": 1.0 / step}
+
+    whole = train("whole", Long(steps=500), Checkpoints(tmp_path, "whole", "d"))
+    assert len(whole.history.rows) == 100
+    checkpoints = Checkpoints(tmp_path, "cut", "d")
+    with pytest.raises(KilledError):
+        train("cut", Long(steps=500, hook=stop_at(killed_at)), checkpoints)
+    resumed = train("cut", Long(steps=500), Checkpoints(tmp_path, "cut", "d"))
+    assert resumed.steps_done == 500 - killed_at
+    assert all(torch.equal(v, resumed.weights[k]) for k, v in whole.weights.items())
+    assert resumed.history.rows == whole.history.rows
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_is_not_finite_is_not_saved_while_its_record_is_still_to_come(tmp_path: Path) -> None:
+    class Diverging(Regression):
+        def step(self, step: int) -> dict[str, Tensor]:
+            figures = super().step(step)
+            return figures | {"penalty": torch.tensor(math.nan if step == 251 else 1.0)}
+
+    checkpoints = Checkpoints(tmp_path, "late", "d")
+    with pytest.raises(TrainingError, match="penalty is nan at step 255"):
+        train("late", Diverging(steps=500), checkpoints)
+    state = checkpoints.load()
+    assert state is not None and state["step"] == 251
 
 
 def test_the_best_validated_state_is_kept(tmp_path: Path) -> None:
@@ -231,8 +265,9 @@ def test_a_pipeline_s_orphan_stops_with_its_checkpoint_kept(
             monkeypatch.setattr(os, "getppid", lambda: -1)  # a parent that is nobody's
 
     checkpoints = Checkpoints(tmp_path, "orphan", "d")
+    # 21 lies between two records, which are five steps apart.
     with pytest.raises(TrainingError, match=r"orphan: stopped at step 21.*checkpoint is kept"):
-        train("orphan", Regression(hook=orphan), checkpoints)
+        train("orphan", Regression(steps=500, hook=orphan), checkpoints)
     state = checkpoints.load()
     assert state is not None and state["step"] == 21
 

@@ -1,4 +1,4 @@
-"""A budget: values for keys of params.yaml, written into it without touching anything else."""
+"""A budget: values for keys of params.yaml, set in its text without touching anything else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from genline.core.errors import ParamsError, nearest
-from genline.core.files import write_text
 from genline.core.params import PARAMS_FILE, load_yaml, lookup
 
 FOLDER = Path("presets/budgets")
@@ -31,11 +30,11 @@ def read(name: str) -> dict[str, Any]:
     return values
 
 
-def apply(values: Mapping[str, Any], path: Path = PARAMS_FILE) -> None:
-    """Set dotted keys in a YAML file; its comments and layout stay as they are.
+def applied(values: Mapping[str, Any], path: Path = PARAMS_FILE) -> str:
+    """A YAML file's text with dotted keys set; its comments and layout stay as they are.
 
     A key of an experiment or dataset that the file does not have is left out, so that one budget
-    serves every project. Raises ParamsError, the file untouched, for another unknown key.
+    serves every project. Raises ParamsError for another unknown key.
     """
     params = load_yaml(path)
     text = path.read_text(encoding="utf-8")
@@ -48,8 +47,7 @@ def apply(values: Mapping[str, Any], path: Path = PARAMS_FILE) -> None:
             changes.append((*_place(text, key), json.dumps(value)))
     for start, end, content in sorted(changes, reverse=True):
         text = text[:start] + content + text[end:]
-    if changes:
-        write_text(path, text)
+    return text
 
 
 def _place(text: str, key: str) -> tuple[int, int]:

@@ -23,6 +23,14 @@ def describe(dataset: str, before: Outputs, after: Outputs) -> str | None:
     if new is None:
         return None
     counts = _counts(dataset, before), _counts(dataset, after)
+    folder = f"data/validated/{dataset}"
+    if old is None and (digest := before.digest(folder)) is not None:
+        if digest == after.digest(folder):
+            return None
+        return (
+            f"Now {len(new):,} items. The earlier table is not at hand (DVC's cache lacks it), so "
+            "which were added and removed cannot be told."
+        )
     if old is None:
         return f"New: {len(new):,} items.\n\n{_prepared({}, counts[1])}".rstrip()
     had, has = Counter(old[_DIGEST]), Counter(new[_DIGEST])

@@ -1,4 +1,8 @@
-"""The difference a retraining makes, as Markdown: the text of its pull request."""
+"""The difference a retraining makes, as Markdown: the text of its pull request.
+
+Its ``before`` is what HEAD holds: the model committed before, which is the champion only where
+the gate said so. The gate's own sentence is the comparison with the champion.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,7 @@ class _Experiment:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any]
     promotion: Mapping[str, Any] | None
+    promotion_before: Mapping[str, Any] | None
 
     @property
     def retrained(self) -> bool:
@@ -94,8 +99,9 @@ def _experiment(name: str, before: Outputs, after: Outputs) -> _Experiment | Non
     now = read_json(after, f"reports/evaluation/{name}.json")
     if now is None:
         return None
-    promotion = read_json(after, f"reports/promotion/{name}.json")
-    return _Experiment(name, read_json(before, f"reports/evaluation/{name}.json"), now, promotion)
+    was = read_json(before, f"reports/evaluation/{name}.json")
+    promotions = (read_json(side, f"reports/promotion/{name}.json") for side in (after, before))
+    return _Experiment(name, was, now, *promotions)
 
 
 def _title(changed: Mapping[str, str], models: Sequence[_Experiment]) -> str:
@@ -140,6 +146,7 @@ def _metrics(model: _Experiment) -> str:
     text = table(["metric (95 % interval)", "before", "after", "floor"], rows)
     if model.before is None:
         return text
+    text += f"\n\nBefore: the model committed before, {_standing(model.promotion_before)}."
     was, now = model.before["digests"], model.after["digests"]
     other = [word for key, word in _MEASURED.items() if was.get(key) != now.get(key)]
     if not other:
@@ -148,6 +155,14 @@ def _metrics(model: _Experiment) -> str:
         f"{text}\n\nThe two columns were measured with other {', '.join(other)}: read them each "
         "for itself. The gate's own figures are of the same."
     )
+
+
+def _standing(promotion: Mapping[str, Any] | None) -> str:
+    if promotion is None:
+        return "which the gate has not judged"
+    if promotion["decision"] == "champion":
+        return "which the gate found worth to be champion"
+    return "which was not promoted: the champion is another one"
 
 
 def _interval(metric: Mapping[str, Any] | None) -> str:

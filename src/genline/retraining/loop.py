@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from genline.retraining import budgets, difference, dvc_notes, pipeline, publica
 from genline.retraining.config import Retrain
 from genline.retraining.errors import RetrainError
 from genline.retraining.git import Git
+from genline.retraining.lent import give_back, lent
 from genline.retraining.outputs import Committed, Working
 
 _BUSY = Path(".genline/retrain.lock")
@@ -49,11 +50,11 @@ class Loop:
         self.settings = parse_section(Retrain, load_yaml(PARAMS_FILE).get("retrain", {}), "retrain")
         self._lock = -1
         self._seen: publication.Remote | None = None
+        self._unasked: str | None = None  # a result on the branch that may lack its request
 
     def run(self, only: str | None = None) -> None:
         """All steps in their order, or one. Raises GenlineError with the one line that stops it."""
-        with self._alone():
-            self._prepare()
+        with self._alone(), self._prepared():
             if only is not None:
                 STEPS[only](self)
                 return
@@ -62,11 +63,16 @@ class Loop:
             if self.check():
                 for name in ("pull", "repro", "compare", "push", "publish"):
                     STEPS[name](self)
+            else:
+                self._offer_again()
             if self.settings.promote == "at_once":
                 self.promote()
 
     def check(self) -> bool:
-        """Say what changed since the last result, here or on the branch; whether anything did."""
+        """Say what changed since the last result, here or on the branch; whether anything did.
+
+        No remote and no forge is written to.
+        """
         remote = self._remote()
         lock_file = self.root / pipeline.LOCK_FILE
         lock = lock_file.read_bytes() if lock_file.is_file() else b""
@@ -81,11 +87,11 @@ class Loop:
             if offered is None or self._lock_of(offered) != lock:
                 _say("outputs are up to date, but their result is not offered yet")
                 return True
-        elif offered is None or not self._holds(offered, lock_file, lock):
+        elif offered is None or not self._holds(offered, lock):
             _say(f"{_count(causes)} to run again: {_told(causes)}")
             return True
         _say(f"nothing changed since the result on the branch '{self.settings.branch}'")
-        self._offer_again(str(offered))
+        self._unasked = offered
         return False
 
     def pull(self) -> None:
@@ -162,11 +168,17 @@ class Loop:
         for line in waiting.release(load_yaml(PARAMS_FILE)["experiments"], files.read):
             _say(line)
 
-    def _prepare(self) -> None:
-        """Refuse, before anything is done, what would stop the last step."""
+    @contextmanager
+    def _prepared(self) -> Iterator[None]:
+        """Refuse, before anything is done, what would stop the last step; then set the budget.
+
+        The budget's values go into the result and do not stay in this folder.
+        """
         if self.git.maybe("rev-parse", "--verify", "HEAD") is None:
             raise RetrainError("no git repository with a commit here; retrain needs both")
         dvc_notes.mend()
+        for path in give_back(self.root):
+            _say(f"{path} is again as it was before a run that was stopped")
         by_hand = publication.changed_by_hand(self.git)
         if by_hand:
             more = f" and {len(by_hand) - 1} more" if len(by_hand) > 1 else ""
@@ -174,11 +186,17 @@ class Loop:
         for name in self.options.experiments:
             if name not in load_yaml(PARAMS_FILE)["experiments"]:
                 raise RetrainError(f"no experiment '{name}' in {PARAMS_FILE}")
-        if self.options.budget is not None:
-            values = budgets.read(self.options.budget)
-            # Ahead of the check, which then finds what it changes out of date.
-            if not self._would(f"set {len(values)} keys of {PARAMS_FILE}"):
-                budgets.apply(values)
+        # Ahead of the check, which then finds what the budget changes out of date.
+        with self._budget():
+            yield
+
+    def _budget(self) -> AbstractContextManager[None]:
+        if self.options.budget is None:
+            return nullcontext()
+        values = budgets.read(self.options.budget)
+        if self._would(f"set {len(values)} keys of {PARAMS_FILE}"):
+            return nullcontext()
+        return lent(PARAMS_FILE, budgets.applied(values), self.root)
 
     def _remote(self) -> publication.Remote:
         """The git remote as it was when this run began."""
@@ -199,28 +217,23 @@ class Loop:
     def _causes(self, lock: bytes | None = None) -> dict[str, list[str]]:
         if lock is None:
             lock = (self.root / pipeline.LOCK_FILE).read_bytes()
-        return pipeline.out_of_date(pipeline.read_lock(lock))
+        return pipeline.out_of_date(lock)
 
-    def _holds(self, commit: str, lock_file: Path, lock: bytes) -> bool:
+    def _holds(self, commit: str, lock: bytes) -> bool:
         """Whether a result on the branch is of the inputs as they are."""
         theirs = self._lock_of(commit)
         if theirs == lock:
             return False
-        try:
-            write_bytes(lock_file, theirs)
-            return not pipeline.out_of_date(pipeline.read_lock(theirs), outputs=False)
-        finally:
-            if lock:
-                write_bytes(lock_file, lock)
-            else:
-                lock_file.unlink(missing_ok=True)
+        return not pipeline.out_of_date(theirs, instead=True)
 
     def _lock_of(self, commit: str) -> bytes:
         return self.git.raw("cat-file", "blob", f"{commit}:{pipeline.LOCK_FILE}")
 
-    def _offer_again(self, commit: str) -> None:
+    def _offer_again(self) -> None:
         """Ask for a result that was pushed by a run that was stopped before it could ask."""
-        settings = self.settings
+        settings, commit = self.settings, self._unasked
+        if commit is None:
+            return
         place = None if self.options.dry_run else requests.place(settings, self.git)
         if place is None or place.known(settings.branch, settings.base, commit):
             return

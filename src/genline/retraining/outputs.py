@@ -18,6 +18,9 @@ class Outputs(Protocol):
     def read(self, path: str) -> bytes | None:
         """A file's content; None where there is none."""
 
+    def digest(self, out: str) -> str | None:
+        """That of a stage's output in ``dvc.lock``, at hand or not; None where it names none."""
+
 
 class Working:
     """The files in the project's folder."""
@@ -29,6 +32,9 @@ class Working:
         place = self.root / path
         return place.read_bytes() if place.is_file() else None
 
+    def digest(self, out: str) -> str | None:
+        return _digests(self.read(str(LOCK_FILE)), str(LOCK_FILE)).get(out)
+
 
 class Committed:
     """The files of a commit: those in git, and those that its ``dvc.lock`` names in DVC's cache.
@@ -38,14 +44,7 @@ class Committed:
 
     def __init__(self, git: Git, commit: str, cache: Path) -> None:
         self._git, self._commit, self._cache = git, commit, cache
-        lock = self._show(str(LOCK_FILE))
-        stages = read_lock(lock, f"{LOCK_FILE} of {commit[:12]}") if lock else {}
-        self._outs = {
-            out["path"]: out["md5"]
-            for stage in stages.values()
-            for out in stage.get("outs", [])
-            if "md5" in out
-        }
+        self._outs = _digests(self._show(str(LOCK_FILE)), f"{LOCK_FILE} of {commit[:12]}")
 
     def read(self, path: str) -> bytes | None:
         tracked = self._show(path)
@@ -59,6 +58,9 @@ class Committed:
                 if entry["relpath"] == inside:
                     return self._cached(entry["md5"])
         return None
+
+    def digest(self, out: str) -> str | None:
+        return self._outs.get(out)
 
     def _folders(self, path: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The outputs that are folders and hold ``path``, with the lists of their files."""
@@ -76,6 +78,15 @@ class Committed:
         if self._git.maybe("cat-file", "-e", f"{self._commit}:{path}") is None:
             return None
         return self._git.raw("cat-file", "blob", f"{self._commit}:{path}")
+
+
+def _digests(lock: bytes | None, where: str) -> dict[str, str]:
+    return {
+        out["path"]: out["md5"]
+        for stage in read_lock(lock, where).values()
+        for out in stage.get("outs", [])
+        if "md5" in out
+    }
 
 
 def read_json(outputs: Outputs, path: str) -> Any:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,15 @@ LOCK_FILE = Path("dvc.lock")
 # Read by the stage that registers: a better model waits as challenger, and its alias stays.
 HOLD = "GENLINE_HOLD_PROMOTION"
 _STAGE = re.compile(r"Running stage '([^']+)'")
+# DVC reads no other lock than the one in its place. Given one on its input it is told that it read
+# that; nothing is written, so a kill leaves nothing behind.
+_STATUS_OF = """
+import sys, yaml
+from dvc.cli import main
+from dvc.dvcfile import ProjectFile
+ProjectFile.lockfile_contents = yaml.safe_load(sys.stdin.buffer) or {}
+sys.exit(main(["status", "--json"]))
+"""
 _SAID = re.compile(r"genline [a-z-]+: ")
 
 
@@ -42,18 +51,21 @@ def read_lock(content: bytes | None, where: str = str(LOCK_FILE)) -> dict[str, A
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def out_of_date(stages: Mapping[str, Any], outputs: bool = True) -> dict[str, list[str]]:
+def out_of_date(lock: bytes, instead: bool = False) -> dict[str, list[str]]:
     """The stages that something has changed for, with what: the first causes alone.
 
-    outputs: whether an output that was changed by hand is one. Outputs that are only absent, as in
+    lock: the content of ``dvc.lock``, or ``instead`` of another lock, which is compared with the
+    inputs alone. An output that was changed by hand is a cause. Outputs that are only absent, as in
     a fresh clone, are none: they are pulled. What a stage reads from another one is none either:
     the other one is then out of date itself.
     """
-    found: dict[str, Any] = json.loads(_ask("status", "--json") or "{}")
+    stages = read_lock(lock)
+    told = _ask_python(_STATUS_OF, lock) if instead else _ask("status", "--json")
+    found: dict[str, Any] = json.loads(told or "{}")
     made = {out["path"] for stage in stages.values() for out in stage.get("outs", [])}
     for entries in found.values():  # and of stages that never ran
         made |= {p for e in entries if isinstance(e, dict) for p in e.get("changed outs", {})}
-    causes = {name: _causes(entries, made, outputs) for name, entries in found.items()}
+    causes = {name: _causes(entries, made, not instead) for name, entries in found.items()}
     return {name: why for name, why in causes.items() if why}
 
 
@@ -155,6 +167,20 @@ def _ask(*command: str) -> str:
     )
     if done.returncode != 0:
         raise RetrainError(f"`dvc {command[0]}`: {_error(done)}")
+    return done.stdout
+
+
+def _ask_python(code: str, given: bytes) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=_environment(),
+        input=given.decode(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RetrainError(f"`dvc status`: {_error(done)}")
     return done.stdout
 
 

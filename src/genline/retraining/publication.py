@@ -93,7 +93,7 @@ def publish(
     remote or the forge refuses; HEAD, the index and the main branch are as they were.
     """
     now = look(git, settings)
-    parent = _parent(git, settings, now.base)
+    parent = _parent(git, settings, now.base, files)
     commit = git.commit(parent, files, f"{result.title}\n\n{_TRAILER}: {parent}")
     if now.branch is not None and _same(git, now.branch, commit):
         commit = now.branch
@@ -131,15 +131,14 @@ def kept(git: Git, commit: str) -> Difference:
     return difference.from_files(text, pictures)
 
 
-def _parent(git: Git, settings: Retrain, base: str) -> str:
+def _parent(git: Git, settings: Retrain, base: str, files: Mapping[str, bytes | None]) -> str:
     """The commit to build on: the base's, if what came to it does not touch the result."""
     head = git.run("rev-parse", "HEAD")
     if head == base:
         return base
-    lock = git.maybe("show", f"{head}:{LOCK_FILE}") or ""
-    deps = {
-        dep["path"] for stage in read_lock(lock.encode()).values() for dep in stage.get("deps", [])
-    }
+    # The result's own lock: HEAD's does not know what a new dataset or a first run reads.
+    stages = read_lock(files.get(str(LOCK_FILE))).values()
+    deps = {dep["path"] for stage in stages for dep in stage.get("deps", [])}
     inputs = (*deps, "dvc.yaml", *WRITTEN[:3])
     changed = git.lines("diff", "--name-only", "-z", head, base)
     for path in changed:

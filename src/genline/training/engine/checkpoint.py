@@ -23,7 +23,7 @@ class Checkpoints:
     The lock is of the name alone: a training with other parameters would write the same outputs.
     """
 
-    def __init__(self, root: Path | str, name: str, digest: str, patience: float = 10.0) -> None:
+    def __init__(self, root: Path | str, name: str, digest: str, patience: float = 30.0) -> None:
         self.name, self.patience = name, patience
         self.trainings = Path(root) / name
         self.folder = self.trainings / digest[:16]
@@ -34,7 +34,7 @@ class Checkpoints:
         """Be the only trainer of this name; may be nested in the same object.
 
         Another trainer is given ``patience`` seconds to end, time enough for the orphan of a
-        killed pipeline to notice that it is one; then TrainingError is raised.
+        killed pipeline to end its step or validation; then TrainingError is raised.
         """
         self.trainings.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -78,32 +78,37 @@ class _Loop:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
         self.start = 0
+        self.saved = 0.0  # when, on the monotonic clock
         # Only a pipeline's trainer minds: one started by hand may outlive its terminal.
         self.parent = os.getppid() if "DVC_STAGE" in os.environ else None
 
     def run(self) -> Trained:
         self._resume()
-        began = saved = time.monotonic()
+        began = self.saved = time.monotonic()
         with Progress(self.title, self.recipe.steps, self.start) as progress:
             for step in range(self.start, self.recipe.steps):
                 self._add(self.recipe.step(step))
                 done = step + 1
                 if done % self.every == 0 or self._ends_phase(done):
                     self._record(done, progress)
-                    if self.parent not in (None, os.getppid()):
-                        self._save(done)
-                        raise TrainingError(
-                            f"{self.title}: stopped at step {done}, since the process that "
-                            "started it is gone; the checkpoint is kept, run `dvc repro` again"
-                        )
-                    if time.monotonic() - saved >= CHECKPOINT_SECONDS:
-                        self._save(done)
-                        saved = time.monotonic()
+                # At every step, not at every record, which may be minutes apart.
+                self._keep_what_is_done(done)
                 progress.advance()
         weights = self.recipe.finish(self.recipe.result() | self.best)
         self._refuse_non_finite_weights(weights)
         seconds = time.monotonic() - began
         return Trained(weights, self.history, self.recipe.steps - self.start, seconds)
+
+    def _keep_what_is_done(self, done: int) -> None:
+        orphan = self.parent not in (None, os.getppid())
+        if orphan or time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+            self._save(done)
+            self.saved = time.monotonic()
+        if orphan:
+            raise TrainingError(
+                f"{self.title}: stopped at step {done}, since the process that "
+                "started it is gone; the checkpoint is kept, run `dvc repro` again"
+            )
 
     def _add(self, figures: dict[str, Tensor]) -> None:
         # Sums stay on the device: reading a number at each step would stall a GPU.
@@ -167,11 +172,17 @@ class _Loop:
                 )
 
     def _save(self, done: int) -> None:
+        # Cloned: a figure may be a view, and what it is a view of would be written as well.
+        sums = {name: total.clone() for name, total in self.sums.items()}
+        if not all(bool(torch.isfinite(total).all()) for total in sums.values()):
+            return  # the next record refuses it; the last good checkpoint stays
         self.checkpoints.save(
             {
                 "step": done,
                 "recipe": self.recipe.state_dict(),
                 "rows": self.history.rows,
+                "sums": sums,
+                "counts": self.counts,
                 "best": self.best,
                 "best_values": self.best_values,
             }
@@ -184,6 +195,7 @@ class _Loop:
         self.recipe.load_state_dict(state["recipe"])
         self.start, self.history.rows = state["step"], state["rows"]
         self.best, self.best_values = state["best"], state["best_values"]
+        self.sums, self.counts = state["sums"], state["counts"]
         for row in self.history.rows:
             self.on_row(row)
         print(f"{self.title}: resumed at step {self.start} of {self.recipe.steps}", flush=True)
