@@ -7,9 +7,10 @@ away than the items do.
 The error is biased where the count is not large beside the squared dimension, since the distance
 is then far from linear in the items. By simulation with Gaussian features, the jackknife of the
 real items' part alone is too large (d = 256, n = 1533: 0.162 for a true 0.110, +47 %), and that of
-the difference of two unlike models can be too small (d = 64: 0.142 for a true 0.173, −18 %; its
-95 % interval then covers about 90 %). The sign depends on the models, so no factor would mend both;
-a difference that only just leaves out zero is to be read with that in mind.
+the difference of two unlike models was off either way at d = 64: 0.142 for a true 0.173, −18 %,
+whose 95 % interval then covers about 90 %; 0.162 for 0.136, +19 %, with 1000 items a side. The sign
+depends on the models, so no one factor would mend it; a difference that only just leaves out zero
+is to be read with that in mind.
 """
 
 from __future__ import annotations
