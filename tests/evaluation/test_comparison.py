@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from genline.evaluation.comparison import Figure, NotComparableError, difference
+from genline.evaluation.intervals import Error, combined, jackknifed, student
 from genline.evaluation.items import Items
 
 
@@ -81,3 +82,41 @@ def test_independent_errors_add_up_in_squares():
     found = difference("fid", first, second)
     assert (found.value, found.standard_error) == (1.0, 0.5)
     assert found.low == pytest.approx(1 - 1.959964 * 0.5)
+
+
+def test_an_unpaired_difference_has_the_degrees_of_freedom_of_welch():
+    from scipy.stats import ttest_ind
+
+    random = np.random.default_rng(2)
+    groups = random.normal(0, 1, 10), random.normal(0.4, 3, 25)
+    first, second = (
+        Figure(
+            {
+                "value": float(x.mean()),
+                "standard_error": float(x.std(ddof=1) / np.sqrt(len(x))),
+                "degrees": len(x) - 1,
+            }
+        )
+        for x in groups
+    )
+    found = difference("kid", first, second)
+    wanted = ttest_ind(*groups, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_the_samples_part_of_an_error_keeps_its_own_degrees_of_freedom():
+    # The test items' part is the same on both sides and cancels: what is left is two equal errors
+    # of nine degrees of freedom each, which is eighteen together.
+    left_out = np.random.default_rng(3).normal(5, 0.1, 25)
+    whole = combined(Error(0.3, 9), jackknifed(left_out))
+    side = Figure(
+        {
+            "value": 5.0,
+            "standard_error": whole.size,
+            "degrees": whole.degrees,
+            "left_out": left_out.tolist(),
+        }
+    )
+    found = difference("fid", side, side)
+    assert found.standard_error == pytest.approx(0.3 * np.sqrt(2))
+    assert found.high == pytest.approx(student(0.0, found.standard_error, 18).high)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,13 @@ def test_a_class_that_real_data_lacks_is_not_missed():
 def test_copies_fail_and_new_samples_pass():
     assert not health.memorisation(metric(0.1), least=0.6).passed
     assert health.memorisation(metric(0.9), least=0.6).passed
+
+
+def test_near_copies_fail_beyond_the_limit_and_beyond_what_chance_allows():
+    assert not health.near_copies(metric(0.39), most=0.1).passed
+    assert health.near_copies(metric(0.02), most=0.1).passed
+    few = replace(metric(0.2, floor=0.14), floor_high=0.4)  # six test images
+    assert health.near_copies(few, most=0.1).passed
 
 
 def test_a_figure_that_is_not_finite_is_divergence_and_named():

@@ -13,7 +13,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from genline.evaluation.class_kl import class_kl, class_shares
 from genline.evaluation.kernel import kernel_distance
-from genline.evaluation.memorisation import memorisation_ratio, unseen_distance
+from genline.evaluation.memorisation import Unseen
 from genline.evaluation.neighbours import distance_blocks, nearest, radii
 from genline.evaluation.prdc import manifold, prdc
 
@@ -95,6 +95,34 @@ def test_class_shares_count_classes_that_do_not_occur():
 
 def test_copies_have_memorisation_ratio_zero_and_unseen_data_about_one():
     train, test, fresh = (points(seed, 500, 4) for seed in range(3))
-    unseen = unseen_distance(test, train)
-    assert memorisation_ratio(train[:100], train, unseen) == pytest.approx(0, abs=1e-6)
-    assert memorisation_ratio(fresh, train, unseen) == pytest.approx(1, abs=0.15)
+    unseen = Unseen(nearest(test, train))
+    assert unseen.ratio(nearest(train[:100], train)) == pytest.approx(0, abs=1e-6)
+    assert unseen.ratio(nearest(fresh, train)) == pytest.approx(1, abs=0.15)
+
+
+def test_copies_among_new_samples_are_counted_though_the_ratio_stays():
+    train, test, fresh = (points(seed, 500, 4) for seed in range(3))
+    unseen = Unseen(nearest(test, train))
+    mixed = nearest(np.concatenate([train[:195], fresh[:305]]), train)
+    assert unseen.ratio(mixed) > 0.55
+    assert unseen.copied(mixed) == pytest.approx(0.39, abs=0.02)
+
+
+def test_unseen_data_has_as_many_near_copies_as_its_floor_says():
+    found, inside = [], 0
+    for seed in range(0, 600, 3):
+        train, test, fresh = (points(seed + i, 200, 2) for i in range(3))
+        unseen = Unseen(nearest(test, train))
+        floor = unseen.floor(200)
+        assert floor.low is not None and floor.high is not None
+        found.append(unseen.copied(nearest(fresh, train)) - floor.value)
+        inside += floor.low <= found[-1] + floor.value <= floor.high
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(len(found))
+    assert inside / len(found) >= 0.93
+
+
+def test_test_images_that_are_copies_themselves_raise_the_floor_of_near_copies():
+    train = points(0, 500, 4)
+    unseen = Unseen(nearest(np.concatenate([train[:50], points(1, 450, 4)]), train))
+    assert unseen.floor(500).value == pytest.approx(0.1, abs=0.001)
+    assert unseen.copied(nearest(train, train)) == 1.0

@@ -126,6 +126,22 @@ def test_only_how_figures_are_measured_makes_the_protocol():
     assert evaluate.protocol(texts[0]) != evaluate.protocol(texts[1])
 
 
+def test_other_code_of_the_metrics_is_another_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    package = shutil.copytree(ROOT / "src/genline", tmp_path / "genline")
+    params, installed = EvaluateImages(), evaluate.protocol(EvaluateImages())
+    monkeypatch.setattr("genline.__file__", str(package / "__init__.py"))
+    assert evaluate.protocol(params) == installed  # wherever it stands
+    (package / "reporting/samples.py").write_text("# decides no figure\n")
+    assert evaluate.protocol(params) == installed
+    for part in ("evaluation/frechet.py", "models/evaluators/classifier.py"):
+        before = evaluate.protocol(params)
+        with (package / part).open("a") as file:
+            file.write("# changed\n")
+        assert evaluate.protocol(params) != before
+
+
 def test_free_bits_of_every_dimension_are_told_beside_the_kl(
     project: Path, told: list[tuple[dict[str, Any], Path]]
 ):

@@ -118,6 +118,22 @@ def test_copies_of_the_training_images_fail_by_memorisation(digits: Digits):
     assert found.metrics["memorisation"].value == pytest.approx(0, abs=1e-4)
 
 
+def test_copies_among_new_images_fail_by_their_share(digits: Digits):
+    copies = digits.data.split("train").images[:446]  # 39 % of the pool
+    found = judge(Replay(np.concatenate([copies, digits.fresh])), digits)
+    copied = found.metrics["copied"]
+    assert copied.value == pytest.approx(0.39, abs=0.04)
+    assert not found.health["copied"].passed
+    assert found.metrics["memorisation"].value > 0.55  # the mean of the distances says little
+
+
+def test_unseen_real_images_have_as_many_near_copies_as_the_floor(perfect: Findings):
+    copied = perfect.metrics["copied"]
+    assert copied.floor == pytest.approx(3 / 301)
+    assert copied.floor_high is not None
+    assert copied.value < copied.floor_high
+
+
 def test_a_vae_that_uses_no_latents_has_a_uniform_likelihood_and_has_collapsed(digits: Digits):
     found = judge(Blind(digits.fresh), digits)
     assert found.metrics["bits_per_dimension"].value == pytest.approx(math.log2(17), rel=1e-6)

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genline.evaluation.frechet import frechet_between, gaussian
 from genline.evaluation.intervals import (
+    Error,
     bootstrap_mean,
     bootstrap_statistic,
-    combined_error,
+    combined,
     jackknife_error,
+    jackknifed,
     leave_out,
-    normal,
     paired_bootstrap,
     percentiles,
     prediction,
@@ -75,7 +77,7 @@ def test_one_more_draw_lies_in_its_prediction_interval_as_often_as_said():
 
 
 def test_cutting_an_interval_to_the_possible_leaves_its_standard_error():
-    found = normal(0.01, 0.1).within(0.0, 1.0)
+    found = Error(0.1).around(0.01).within(0.0, 1.0)
     assert (found.low, found.standard_error) == (0.0, 0.1)
     assert found.high == pytest.approx(0.01 + 1.959964 * 0.1)
 
@@ -86,7 +88,50 @@ def test_students_interval_is_the_tables():
 
 
 def test_errors_of_independent_estimates_add_up_in_squares():
-    assert combined_error(3.0, 4.0) == 5.0
+    assert combined(Error(3.0), Error(4.0)) == Error(5.0)
+
+
+def test_equal_errors_add_their_degrees_of_freedom_and_a_small_one_hardly_counts():
+    assert combined(Error(2.0, 9), Error(2.0, 9)).degrees == pytest.approx(18)
+    assert combined(Error(2.0, 24), Error(0.01, 3)).degrees == pytest.approx(24, rel=1e-3)
+    assert combined(Error(0.0, 9), Error(0.0, 9)).around(3.0).low == 3.0
+
+
+@given(st.lists(st.tuples(st.floats(1e-3, 1e3), st.integers(1, 100)), min_size=1, max_size=4))
+def test_together_errors_have_no_fewer_degrees_than_the_fewest(parts: list[tuple[float, int]]):
+    found = combined(*(Error(*part) for part in parts)).degrees
+    least, most = min(d for _, d in parts), sum(d for _, d in parts)
+    assert least * (1 - 1e-9) <= found <= most * (1 + 1e-9)
+
+
+def test_the_interval_from_ten_groups_covers_the_truth_as_often_as_said():
+    random = np.random.default_rng(6)
+    groups, known = random.normal(2.0, 1.0, (3000, 10)), 0
+    for row in groups:
+        spread = jackknifed([(row.sum() - x) / 9 for x in row]).around(row.mean())
+        known += spread.low <= 2.0 <= spread.high
+    assert known / len(groups) == pytest.approx(0.95, abs=0.013)  # ± 1.96 would cover 91.8 %
+
+
+def test_subsets_of_one_split_tell_where_a_fresh_set_lies():
+    """The Fréchet distance of Gaussian items; 15 subsets of 200 of a split of 450."""
+    random = np.random.default_rng(7)
+    real = gaussian(random.normal(0, 1, (200, 3)))
+
+    def distance(features: np.ndarray) -> float:
+        return frechet_between(gaussian(features), real)
+
+    inside = {0.0: 0, 200 / 450: 0}
+    for _ in range(400):
+        split = random.normal(0, 1, (450, 3))
+        chosen = [random.permutation(450)[:200] for _ in range(15)]
+        subsets = np.array([distance(split[some]) for some in chosen])
+        fresh = distance(random.normal(0, 1, (200, 3)))
+        for shared in inside:
+            found = prediction(subsets, shared)
+            inside[shared] += found.low <= fresh <= found.high
+    assert inside[200 / 450] / 400 == pytest.approx(0.95, abs=0.03)
+    assert inside[0.0] / 400 < 0.88
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])

@@ -201,6 +201,7 @@ def _shrink(clone: Clone) -> None:
         "class_kl": 100.0,
         "class_share": 0.0,
         "memorisation": 0.0,
+        "copied": 1.0,
         "floors": 10000.0,
         "kl": 0.0,
         "mutual_information": 0.0,

@@ -9,6 +9,8 @@ Three cases, each with its own standard error of the difference:
 - Any other figure is taken as independent of the other's. Both share the test items, whose part
   of the error is then counted twice instead of cancelling where it has the same sign in both.
 
+The last two are Student's t, with the degrees of freedom that the errors on record combine to.
+
 Cheap to import: numpy alone.
 """
 
@@ -24,10 +26,10 @@ import numpy as np
 from genline.core.errors import GenlineError
 from genline.core.seeds import numpy_generator
 from genline.evaluation.intervals import (
+    Error,
     Spread,
-    combined_error,
-    jackknife_error,
-    normal,
+    combined,
+    jackknifed,
     paired_bootstrap,
 )
 from genline.evaluation.items import Items, column_of
@@ -75,21 +77,33 @@ def difference(name: str, first: Figure, second: Figure) -> Difference:
     return Difference(value, spread.standard_error, spread.low, spread.high, method)
 
 
-def difference_error(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, bool]:
+def difference_error(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[Error, bool]:
     """The standard error of two figures' difference, and whether test items were left out alike.
 
     A figure's squared error is the sum of its samples' part and the test items' part, of which
     the latter is the jackknife's of ``left_out``.
     """
-    errors = [float(side["standard_error"]) for side in (first, second)]
+    errors = [_recorded(side) for side in (first, second)]
     left = [np.asarray(side.get("left_out", ()), np.float64) for side in (first, second)]
     if not len(left[0]) or len(left[0]) != len(left[1]):
-        return combined_error(*errors), False
+        return combined(*errors), False
     samples = [
-        math.sqrt(max(0.0, error**2 - jackknife_error(values) ** 2))
-        for error, values in zip(errors, left, strict=True)
+        _without(error, jackknifed(values)) for error, values in zip(errors, left, strict=True)
     ]
-    return combined_error(*samples, jackknife_error(left[0] - left[1])), True
+    return combined(*samples, jackknifed(left[0] - left[1])), True
+
+
+def _recorded(side: Mapping[str, Any]) -> Error:
+    degrees = side.get("degrees")
+    return Error(float(side["standard_error"]), math.inf if degrees is None else float(degrees))
+
+
+def _without(whole: Error, part: Error) -> Error:
+    """What :func:`combined` was given beside ``part`` to make ``whole``; undoes its two sums."""
+    size = math.sqrt(max(0.0, whole.size**2 - part.size**2))
+    weight = whole.size**4 / whole.degrees - part.size**4 / part.degrees
+    # Rounding leaves a little of either sign where nothing is left.
+    return Error(size, max(1.0, size**4 / weight) if weight > 1e-12 * size**4 else math.inf)
 
 
 def _paired(name: str, first: Items | None, second: Items | None) -> tuple[Spread, str]:
@@ -114,4 +128,4 @@ def _unpaired(
         raise NotComparableError(f"one side has no standard error of {name}")
     error, shared = difference_error(first, second)
     words = "test items shared" if shared else "the two taken as independent"
-    return normal(value, error), words
+    return error.around(value), words

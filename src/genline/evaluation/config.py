@@ -37,6 +37,9 @@ class ImageHealth(CommonHealth):
     memorisation: float = Field(
         default=0.6, ge=0, le=2, description="least ratio of distances to the training images"
     )
+    copied: float = Field(
+        default=0.1, ge=0, le=1, description="largest share of samples that are near copies"
+    )
 
 
 class EvaluateImages(Section):

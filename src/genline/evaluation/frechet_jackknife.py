@@ -3,6 +3,14 @@
 Delete-a-group jackknife (Shao and Tu, 1995, section 2.3). A bootstrap
 would need more distances, and its resamples, with fewer distinct items, would all lie further
 away than the items do.
+
+The error is biased where the count is not large beside the squared dimension, since the distance
+is then far from linear in the items. By simulation with Gaussian features, the jackknife of the
+real items' part alone is too large (d = 256, n = 1533: 0.162 for a true 0.110, +47 %), and that of
+the difference of two unlike models was off either way at d = 64: 0.142 for a true 0.173, −18 %,
+whose 95 % interval then covers about 90 %; 0.162 for 0.136, +19 %, with 1000 items a side. The sign
+depends on the models, so no one factor would mend it; a difference that only just leaves out zero
+is to be read with that in mind.
 """
 
 from __future__ import annotations
@@ -14,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.evaluation.frechet import Gaussian, frechet_between, gaussian
-from genline.evaluation.intervals import combined_error, jackknife_error, leave_out
+from genline.evaluation.intervals import Error, combined, jackknifed, leave_out
 
 GROUPS = 25
 
@@ -50,10 +58,10 @@ class RealItems:
         sample = gaussian(features)
         return np.array([frechet_between(sample, real) for real in self.left_out])
 
-    def sample_error(self, features: Floats) -> float:
+    def sample_error(self, features: Floats) -> Error:
         """The standard error over samples alone, (m, d), m ≥ 3; the real items stay."""
         parts = without_groups(features, self.groups)
-        return jackknife_error([frechet_between(part, self.moments) for part in parts])
+        return jackknifed([frechet_between(part, self.moments) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,12 @@ class Distance:
 
     value: float
     left_out: tuple[float, ...]
-    sample_error: float
+    sample_error: Error
 
     @property
-    def standard_error(self) -> float:
+    def error(self) -> Error:
         """Of both draws, the samples' and the real items', which are independent."""
-        return combined_error(self.sample_error, jackknife_error(self.left_out))
+        return combined(self.sample_error, jackknifed(self.left_out))
 
 
 def jackknifed_distance(features: Floats, real: RealItems) -> Distance:

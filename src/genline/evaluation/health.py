@@ -72,6 +72,21 @@ def memorisation(ratio: Metric, least: float) -> Check:
     return Check(passed, figures if passed else f"copies: {figures}")
 
 
+def near_copies(copied: Metric, most: float) -> Check:
+    """Whether few enough samples are all but training images; ``copied`` is their share.
+
+    Its floor is what an honest sampler has. With so few test images that the floor's interval
+    reaches beyond ``most``, the interval decides.
+    """
+    allowed = max(most, copied.floor_high or 0.0)
+    figures = (
+        f"{copied.value:.1%} of the samples lie as near to a training image as hardly any unseen "
+        f"one does (at most {allowed:.1%})"
+    )
+    passed = copied.value <= allowed
+    return Check(passed, figures if passed else f"the samples hold copies: {figures}")
+
+
 def divergence(metrics: Mapping[str, Metric], distance: Metric, floors: float) -> Check:
     """Whether every figure is finite and ``distance`` is no more than ``floors`` floors."""
     broken = sorted(name for name, metric in metrics.items() if not metric.finite)

@@ -8,7 +8,8 @@ with a few hundred images a Fréchet distance is far from zero even then.
 The error of FID is that of the mean over the sets and, by the jackknife, of the test images. That
 of any other figure is of one more set, not of the mean: the test set is a draw of the same size
 too, so its own noise, which the mean cannot average out, is about as large. The interval of a
-floor is that of one more set of real images, too.
+floor is that of one more set of real images too, fresh ones: wider than the spread of the sets
+drawn here, which overlap, being of one training split.
 
 The classifier has been fitted on the training images, so that they might lie closer to the test
 images in its features than unseen ones do, and the floors be too low. ``unseen_fid`` measures
@@ -28,9 +29,10 @@ from genline.core.seeds import numpy_generator
 from genline.data.prepared import PreparedImages
 from genline.evaluation.class_kl import class_kl, class_shares
 from genline.evaluation.frechet_jackknife import GROUPS, RealItems, jackknifed_distance
-from genline.evaluation.intervals import combined_error, jackknife_error, prediction, student
+from genline.evaluation.intervals import Error, combined, jackknifed, prediction
 from genline.evaluation.kernel import kernel_distance
-from genline.evaluation.memorisation import memorisation_ratio, unseen_distance
+from genline.evaluation.memorisation import Unseen
+from genline.evaluation.neighbours import nearest
 from genline.evaluation.prdc import NEIGHBOURS, manifold, prdc
 from genline.evaluation.record import Description, Floor, Metric
 from genline.models.evaluators.classifier import Embedded, ImageClassifier
@@ -75,6 +77,12 @@ DESCRIPTIONS = {
         "Distance of samples to the nearest training image over that of test images, in the "
         "evaluator's features; well below 1 means copying.",
     ),
+    "copied": Description(
+        "Near copies",
+        "none",
+        "Share of samples no further from a training image than the nearest hundredth of the test "
+        "images are, in the evaluator's features; the floor, about 1 %, is an honest sampler's.",
+    ),
 }
 UNSEEN = Description(
     "FID of unseen real images",
@@ -92,7 +100,10 @@ _RANGES = {
     "density": (0.0, math.inf),
     "coverage": (0.0, 1.0),
     "memorisation": (0.0, math.inf),
+    "copied": (0.0, 1.0),
 }
+# The class counts of every set are drawn afresh, so figures of them alone do not overlap.
+_OF_CLASSES = ("class_kl",)
 
 
 class Reference:
@@ -118,7 +129,7 @@ class Reference:
         self.shares = class_shares(self.test.labels, self.classes)
         self._real = RealItems(self.test.features)
         self._manifold = manifold(self.test.features)
-        self._unseen = unseen_distance(self.test.features, self.train.features)
+        self._unseen = Unseen(nearest(self.test.features, self.train.features))
         valid = data.split("valid").images
         self._valid = valid[_some(len(valid), min(len(valid), self.count), data.digest)]
 
@@ -134,7 +145,11 @@ class Reference:
             self._distances(self._training(random.multinomial(self.count, shares), random))
             for _ in range(draws)
         ]
-        return {name: _floor([figures[name] for figures in found]) for name in found[0]}
+        floors = {}
+        for name in found[0]:
+            shared = 0.0 if name in _OF_CLASSES else self.count / len(self.train.labels)
+            floors[name] = _floor([figures[name] for figures in found], shared)
+        return floors | {"copied": self._unseen.floor(self.count)}
 
     def unseen(self, draws: int, random: np.random.Generator) -> Metric:
         """FID of the validation images; the floor is that of ``draws`` sets of training images
@@ -143,9 +158,10 @@ class Reference:
         counts = np.array([(images.labels == label).sum() for label in self._labels])
         distance = jackknifed_distance(images.features, self._real)
         floor = _floor(
-            [self._real.distance(self._training(counts, random).features) for _ in range(draws)]
+            [self._real.distance(self._training(counts, random).features) for _ in range(draws)],
+            len(images.labels) / len(self.train.labels),
         )
-        spread = student(distance.value, distance.standard_error, GROUPS - 1).within(0.0)
+        spread = distance.error.around(distance.value).within(0.0)
         return UNSEEN.metric(
             distance.value, spread, len(images.labels), BY_GROUPS, floor, distance.left_out
         )
@@ -166,9 +182,10 @@ class Reference:
         return tuple(np.mean(found, axis=0).tolist())
 
     def figures(self, sample: Embedded) -> Figures:
-        """Every distance of ``sample`` to the test set, and its memorisation ratio."""
-        ratio = memorisation_ratio(sample.features, self.train.features, self._unseen)
-        return self._distances(sample) | {"memorisation": ratio}
+        """Every distance of ``sample`` to the test set, and how near the training images it is."""
+        found = nearest(sample.features, self.train.features)
+        copying = {"memorisation": self._unseen.ratio(found), "copied": self._unseen.copied(found)}
+        return self._distances(sample) | copying
 
     def _distances(self, sample: Embedded) -> Figures:
         shares = prdc(self._manifold, manifold(sample.features))
@@ -211,8 +228,8 @@ def _fid(
 ) -> Metric:
     value = float(np.mean(draws))
     samples = float(np.std(draws, ddof=1)) / math.sqrt(len(draws))
-    error = combined_error(samples, jackknife_error(left_out))
-    spread = student(value, error, min(len(draws), len(left_out)) - 1).within(0.0)
+    error = combined(Error(samples, len(draws) - 1), jackknifed(left_out))
+    spread = error.around(value).within(0.0)
     interval = (
         f"95 %, Student's t, over {len(draws)} draws of samples and, by the jackknife, "
         f"{len(left_out)} groups of test images"
@@ -225,6 +242,10 @@ def _some(images: int, count: int, digest: str) -> Counts:
     return np.sort(numpy_generator(0, "some", digest).permutation(images)[:count])
 
 
-def _floor(values: Sequence[float]) -> Floor:
-    spread = prediction(np.asarray(values, np.float64))
+def _floor(values: Sequence[float], shared: float) -> Floor:
+    """``shared``: the share of the training split in each set; nothing is known of fresh sets
+    where it is the whole split."""
+    if shared >= 1:
+        return Floor(float(np.mean(values)))
+    spread = prediction(np.asarray(values, np.float64), shared)
     return Floor(float(np.mean(values)), spread.low, spread.high)

@@ -187,6 +187,7 @@ def _health(
     """Of the default sampler; the others stand beside it for comparison."""
     return health.common(metrics, metrics["fid"], limits, free_bits) | {
         "memorisation": health.memorisation(metrics["memorisation"], limits.memorisation),
+        "copied": health.near_copies(metrics["copied"], limits.copied),
         "mode_drop": health.mode_drop(
             metrics["class_kl"], generated, real, limits.class_kl, limits.class_share
         ),

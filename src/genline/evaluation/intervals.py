@@ -1,15 +1,17 @@
 """Interval mathematics, all of it: standard errors, intervals, and differences of two estimates.
 
 The bootstrap is Efron and Tibshirani's (1993, chapters 6 and 13), the delete-a-group jackknife
-Shao and Tu's (1995, section 2.3). Only numpy is imported, so that whoever compares two stored
-figures can do so cheaply.
+Shao and Tu's (1995, section 2.3). One rule for every estimated standard error: the interval is
+Student's t with the degrees of freedom that the error was estimated with, and an error put together
+from several has those of Welch (1947) and Satterthwaite (1946). Only numpy is imported, so that
+whoever compares two stored figures can do so cheaply.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +20,6 @@ from genline.core.seeds import numpy_generator
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-Z95 = 1.959963984540054  # 97.5 % of a standard normal distribution lies below it
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -27,11 +28,15 @@ Statistic = Callable[[Indices], float]
 
 @dataclass(frozen=True)
 class Spread:
-    """How far an estimate may be off: its standard error and the ends of its 95 % interval."""
+    """How far an estimate may be off: its standard error and the ends of its 95 % interval.
+
+    ``degrees``: degrees of freedom of the standard error, infinite for a bootstrap's.
+    """
 
     standard_error: float
     low: float
     high: float
+    degrees: float = math.inf
 
     def within(self, least: float = -math.inf, most: float = math.inf) -> Spread:
         """The interval cut to what the figure can be, for display.
@@ -39,33 +44,59 @@ class Spread:
         The standard error is that of the estimate and stays: a cut interval says nothing of it.
         """
         low, high = (min(max(end, least), most) for end in (self.low, self.high))
-        return Spread(self.standard_error, low, high)
+        return replace(self, low=low, high=high)
 
 
-def normal(value: float, error: float) -> Spread:
-    """``value`` ± 1.96 standard errors."""
-    return Spread(error, value - Z95 * error, value + Z95 * error)
+@dataclass(frozen=True)
+class Error:
+    """A standard error and its degrees of freedom, infinite where it is as good as known."""
+
+    size: float
+    degrees: float = math.inf
+
+    def around(self, value: float) -> Spread:
+        """``value`` ± t standard errors."""
+        return student(value, self.size, self.degrees)
 
 
-def student(value: float, error: float, degrees: int) -> Spread:
-    """``value`` ± t standard errors, for an error estimated with so many degrees of freedom."""
+def student(value: float, error: float, degrees: float) -> Spread:
+    """``value`` ± t standard errors, for an error estimated with so many degrees of freedom.
+
+    They may be a fraction, or infinite: then t is the normal distribution's 1.96.
+    """
     half = _student_quantile(degrees) * error
-    return Spread(error, value - half, value + half)
+    return Spread(error, value - half, value + half, degrees)
 
 
-def combined_error(*errors: float) -> float:
-    """The standard error of a sum or difference of independent estimates with these errors."""
-    return math.hypot(*errors)
+def combined(*errors: Error) -> Error:
+    """The standard error of a sum or difference of independent estimates with these errors.
+
+    Its degrees of freedom are (Σ sᵢ²)² / Σ (sᵢ⁴ / νᵢ), those of Welch and Satterthwaite: never
+    fewer than the fewest of any part, and nearest to those of the largest part.
+    """
+    whole = math.hypot(*(error.size for error in errors))
+    if not whole:
+        return Error(0.0)
+    weight = sum((error.size / whole) ** 4 / error.degrees for error in errors)
+    return Error(whole, 1 / weight if weight else math.inf)
 
 
-def prediction(values: Floats) -> Spread:
+def prediction(values: Floats, shared: float = 0.0) -> Spread:
     """Where one more draw like ``values`` (n,), n ≥ 2, lies: mean ± t·s·√(1 + 1/n).
 
     Student's t with n − 1 degrees of freedom and s the sample standard deviation (Hahn and Meeker,
     1991, section 4.3). The extreme quantiles of a few draws would cover too little.
+
+    ``shared``: where each value is of a random subset of one finite split, the subset's share f of
+    it, in [0, 1); the interval is that of a fresh set of as many items, not of one more subset.
+    Subsets overlap, so their spread s² is only 1 − f of that of fresh sets, σ² (the correction for
+    a finite population: Cochran, 1977, section 2.6), and the split itself, which all of them share,
+    is off by a further f·σ²: mean ± t·s·√((1 + f)/(1 − f) + 1/n). Exact for means, near for
+    figures that are smooth in the items.
     """
     n = len(values)
-    error = float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    fresh = (1 + shared) / (1 - shared)
+    error = float(values.std(ddof=1)) * math.sqrt(fresh + 1 / n)
     return student(float(values.mean()), error, n - 1)
 
 
@@ -146,7 +177,14 @@ def jackknife_error(left_out: Sequence[float] | Floats) -> float:
     return math.sqrt((count - 1) / count * float(np.square(values - values.mean()).sum()))
 
 
-def _student_quantile(degrees: int) -> float:
-    from scipy.stats import t
+def jackknifed(left_out: Sequence[float] | Floats) -> Error:
+    """:func:`jackknife_error` of n ≥ 2 groups, with its n − 1 degrees of freedom."""
+    return Error(jackknife_error(left_out), len(left_out) - 1)
 
-    return float(t.ppf(0.5 + CONFIDENCE / 2, degrees))
+
+def _student_quantile(degrees: float) -> float:
+    # Not scipy.stats, which takes half a second to import.
+    from scipy.special import ndtri, stdtrit
+
+    share = 0.5 + CONFIDENCE / 2
+    return float(ndtri(share) if math.isinf(degrees) else stdtrit(degrees, share))

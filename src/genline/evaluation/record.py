@@ -31,7 +31,8 @@ class Floor:
 class Metric:
     """One figure, with what a reader needs to judge it.
 
-    ``standard_error`` is that of ``value`` as an estimate; ``interval`` says what it covers and
+    ``standard_error`` is that of ``value`` as an estimate, and ``degrees`` its degrees of freedom,
+    None for a bootstrap's, where they are as good as infinite; ``interval`` says what it covers and
     how it was made. ``low`` and ``high`` bound the 95 % interval, cut to what the figure can be,
     so no error may be read off them. ``floor`` is the same figure for real data at the same
     counts, None where there is no such thing; ``floor_low`` and ``floor_high`` are the ends of
@@ -55,6 +56,7 @@ class Metric:
     floor_low: float | None = None
     floor_high: float | None = None
     left_out: tuple[float, ...] = ()
+    degrees: float | None = None
 
     @property
     def finite(self) -> bool:
@@ -103,6 +105,7 @@ class Description:
             floor_low=floor.low if floor else None,
             floor_high=floor.high if floor else None,
             left_out=tuple(left_out),
+            degrees=spread.degrees if math.isfinite(spread.degrees) else None,
         )
 
 

@@ -20,7 +20,7 @@ _BESIDE = "difference"  # the pictures' folder, seen from the file
 _LINES = 8  # texts shown of each side
 _WIDTH = 160  # characters of a text
 _ARROWS = {"lower": " ↓", "higher": " ↑"}
-_MEASURED = {"data": "data", "evaluator": "evaluator", "protocol": "settings of evaluate"}
+_MEASURED = {"data": "data", "evaluator": "evaluator", "protocol": "settings or code of evaluate"}
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+import genline
 from genline.core.errors import ModelError
-from genline.core.files import digest_file, digest_value, write_json, write_text
+from genline.core.files import digest_file, digest_tree, digest_value, write_json, write_text
 from genline.core.folders import replaced_folder
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
@@ -21,6 +22,9 @@ from genline.models.base import VariationalModel
 from genline.models.evaluators.store import StoredEvaluator, load_evaluator
 from genline.models.store import TOKENIZER, StoredModel, load_model
 from genline.training.engine.devices import Runtime, resolve_device, use_threads
+
+# Where the code stands that decides a figure of given samples, within the package.
+_MEASURING = ("evaluation", "models/evaluators", "stages/evaluate.py")
 
 
 @dataclass(frozen=True)
@@ -135,12 +139,16 @@ def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
 
 
 def protocol(params: EvaluateImages | EvaluateTexts) -> str:
-    """sha256 of what decides how figures are measured: counts and draws, not limits or grids.
+    """sha256 of what decides how figures are measured: counts, draws and code, not limits or grids.
 
     Figures of unequal counts are not comparable: the bias of a Fréchet distance falls with the
-    count, and an importance-weighted bound tightens with the draws.
+    count, and an importance-weighted bound tightens with the draws. Nor are figures made by other
+    code of the metrics or of the evaluators: a champion is then scored again by the code of now.
     """
-    return digest_value(params.model_dump(exclude={"health", "shown"}))
+    settings = params.model_dump(exclude={"health", "shown"})
+    package = Path(genline.__file__).parent
+    code = digest_tree([package / part for part in _MEASURING], package)
+    return digest_value({"settings": settings, "code": code})
 
 
 def _one_thread() -> Any:

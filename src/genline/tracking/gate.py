@@ -6,12 +6,14 @@ is that of :mod:`genline.evaluation.comparison`:
 
 - of a likelihood figure, the percentiles of a paired bootstrap: the test items are drawn again a
   thousand times, seeded, and each resample is scored under both models;
-- of any other figure, Δ ± 1.96 standard errors of the difference, from the standard errors on
-  record. For a Fréchet distance these leave the same groups of test items out on both sides; any
-  others are taken as independent.
+- of any other figure, Δ ± t standard errors of the difference, from the standard errors on record
+  and with Student's t for the degrees of freedom these have together. For a Fréchet distance these
+  leave the same groups of test items out on both sides; any others are taken as independent.
 
-One candidate that is as good as the champion passes with a chance of about 2.5 %, and of many such
-candidates some will: the gate does not correct for how often it is asked.
+One candidate that is as good as the champion passes with a chance of 2.5 % as far as the standard
+errors are right. Those of a Fréchet distance are biased at moderate counts, so there it may be 5 %
+(:mod:`genline.evaluation.frechet_jackknife`). Of many such candidates some will pass: the gate does
+not correct for how often it is asked.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ Outcome = Literal["champion", "challenger"]
 _COMPARABLE = {
     "data": "other data",
     "evaluator": "another evaluator",
-    "protocol": "other settings of evaluate",
+    "protocol": "other settings or code of evaluate",
 }
 _SHOWN = 12  # hexadecimal digits of a digest in a sentence
 

@@ -39,7 +39,17 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 _AFTERWARDS = "Nothing is lost; then run `dvc repro` again"
-_KEPT = ("value", "standard_error", "low", "high", "count", "floor", "better", "left_out")
+_KEPT = (
+    "value",
+    "standard_error",
+    "low",
+    "high",
+    "count",
+    "floor",
+    "better",
+    "left_out",
+    "degrees",
+)
 
 
 def promote(
@@ -305,7 +315,8 @@ def _record(client: MlflowClient, version: ModelVersion) -> Record:
 
 def _kept(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     metrics = {
-        name: {key: metric[key] for key in _KEPT} for name, metric in evaluation["metrics"].items()
+        name: {key: metric[key] for key in _KEPT if key in metric}
+        for name, metric in evaluation["metrics"].items()
     }
     health = evaluation["health"]
     return {"digests": evaluation["digests"], "metrics": metrics, "health": health}

@@ -12,8 +12,9 @@ DESCRIPTIONS = {
     "frechet_embedding_distance": Description(
         "Fréchet embedding distance",
         "lower",
-        "FID's formula on the mean states of the evaluator's language model; the floor is "
-        "training texts against test texts, as many as there are samples.",
+        "FID's formula on the mean states of the evaluator's language model; the floor is that of "
+        "as many training texts, which the evaluator has seen: unseen_frechet_embedding_distance "
+        "stands beside it, the distance of real texts that it has not seen.",
     ),
     "forward_perplexity": Description(
         "Forward perplexity",

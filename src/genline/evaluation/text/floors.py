@@ -1,8 +1,9 @@
 """The floors of text metrics: the same figures for real texts in the place of samples.
 
 Sets of training texts, each of as many as there are samples, are judged like samples; the floor
-is the mean over the sets, with the interval of one more set. Which texts these are depends on the
-data alone, so all experiments share their floors.
+is the mean over the sets, with the interval of one more set of unseen real texts: wider than the
+spread of the sets where these overlap. Which texts these are depends on the data alone, so all
+experiments share their floors.
 
 The evaluator was fitted on the training texts, so that they might lie closer to the test texts in
 its features than unseen ones do, and the floor of the Fréchet embedding distance be too low.
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from genline.core.seeds import numpy_generator
 from genline.evaluation.frechet_jackknife import GROUPS, jackknifed_distance
-from genline.evaluation.intervals import bootstrap_mean, prediction, student
+from genline.evaluation.intervals import bootstrap_mean, prediction
 from genline.evaluation.record import Description, Floor, Metric
 from genline.evaluation.text import ngrams
 from genline.evaluation.text.ngram_table import take
@@ -52,12 +53,17 @@ class Floors:
         self._judge = judge
         random = numpy_generator(0, "floors", judge.data.digest)
         self._sets = draw_sets(len(judge.train), judge.count, SETS, random)
+        # Sets that share no text are as good as fresh ones.
+        overlap = len(self._sets) > 1 and len(self._sets) * judge.count > len(judge.train)
+        self._shared = judge.count / len(judge.train) if overlap else 0.0
 
     @cached_property
     def of(self) -> dict[str, Floor]:
         judge, random = self._judge, numpy_generator(0, "floor intervals", self._judge.data.digest)
         found = [self._figures(*each) for each in zip(self._sets, self._features, strict=True)]
-        floors = {key: _floor([figures[key] for figures in found]) for key in found[0]}
+        floors = {
+            key: _floor([figures[key] for figures in found], self._shared) for key in found[0]
+        }
         spread = perplexity_interval(judge.test_nats, judge.tokens, random)
         value = perplexity(judge.test_nats, judge.tokens)
         floors["forward_perplexity"] = Floor(value, spread.low, spread.high)
@@ -75,13 +81,14 @@ class Floors:
         some = random.permutation(len(valid))[: judge.count]
         features = judge.evaluator.embed(take(valid, some))
         found = jackknifed_distance(features, judge.real)
-        spread = student(found.value, found.standard_error, GROUPS - 1).within(0.0)
+        spread = found.error.around(found.value).within(0.0)
         seen = [
             judge.real.distance(part)
             for each in self._features
             for part in np.array_split(each, max(1, len(each) // len(features)))
         ]
-        floor = _floor(seen)
+        # Parts of one set share no text, parts of two sets may: this is on the safe side.
+        floor = _floor(seen, len(features) / len(judge.train) if self._shared else 0.0)
         return UNSEEN.metric(found.value, spread, len(features), BY_GROUPS, floor, found.left_out)
 
     @cached_property
@@ -112,8 +119,8 @@ def draw_sets(texts: int, count: int, sets: int, random: np.random.Generator) ->
     return [random.permutation(texts)[:count] for _ in range(sets)]
 
 
-def _floor(values: Sequence[float]) -> Floor:
+def _floor(values: Sequence[float], shared: float) -> Floor:
     if len(values) < 2:
         return Floor(values[0])
-    spread = prediction(np.asarray(values, np.float64))
+    spread = prediction(np.asarray(values, np.float64), shared)
     return Floor(float(np.mean(values)), spread.low, spread.high)

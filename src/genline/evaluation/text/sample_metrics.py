@@ -14,10 +14,9 @@ from genline.evaluation.frechet_jackknife import GROUPS, RealItems, jackknifed_d
 from genline.evaluation.intervals import (
     Spread,
     bootstrap_mean,
-    combined_error,
-    jackknife_error,
+    combined,
+    jackknifed,
     leave_out,
-    normal,
     student,
 )
 from genline.evaluation.record import Metric
@@ -34,11 +33,10 @@ REFITS = 10  # groups of samples that an n-gram model is fitted again without
 
 OVER_SAMPLES = "95 %, bootstrap over samples; the real texts stay"
 OVER_HYPOTHESES = "95 %, bootstrap over hypotheses; the samples they are held against stay"
-BY_JACKKNIFE = "95 %, ± 1.96 standard errors, jackknife over samples; the real texts stay"
+BY_JACKKNIFE = "95 %, Student's t, jackknife over samples; the real texts stay"
 BY_GROUPS = f"95 %, Student's t, jackknife over {GROUPS} groups of samples and of test texts"
 BY_REFITS = (
-    f"95 %, ± 1.96 standard errors, jackknife over {REFITS} groups of samples and {GROUPS} of "
-    "test texts"
+    f"95 %, Student's t, jackknife over {REFITS} groups of samples and {GROUPS} of test texts"
 )
 
 Floats = npt.NDArray[np.float64]
@@ -179,7 +177,8 @@ class SampleJudge:
             how = OVER_HYPOTHESES if key.startswith("self") else OVER_SAMPLES
             found[key] = Figure(float(scores.mean()), bootstrap_mean(scores, random), how)
         for key, (value, error) in self.counts(read.texts).items():
-            found[key] = Figure(value, normal(value, error).within(0.0, 1.0), BY_JACKKNIFE)
+            spread = student(value, error, len(read.texts) - 1).within(0.0, 1.0)
+            found[key] = Figure(value, spread, BY_JACKKNIFE)
         copies = ngrams.copied(read.texts, self.train)
         spread = bootstrap_mean(copies, random)
         found["copied"] = Figure(float(copies.mean()), spread, OVER_SAMPLES)
@@ -187,14 +186,14 @@ class SampleJudge:
 
     def _distance(self, features: Floats) -> Figure:
         found = jackknifed_distance(features, self.real)
-        spread = student(found.value, found.standard_error, GROUPS - 1).within(0.0)
+        spread = found.error.around(found.value).within(0.0)
         return Figure(found.value, spread, BY_GROUPS, found.left_out)
 
     def _reverse_figure(self, read: Read) -> Figure:
         found = read.reading
         left_out = tuple(found.reverse_left_texts.tolist())
-        error = combined_error(jackknife_error(found.reverse_left), jackknife_error(left_out))
-        return Figure(found.reverse, normal(found.reverse, error), BY_REFITS, left_out)
+        error = combined(jackknifed(found.reverse_left), jackknifed(left_out))
+        return Figure(found.reverse, error.around(found.reverse), BY_REFITS, left_out)
 
     def reverse_perplexity(self, nats: Floats) -> float:
         """The perplexity of nats of the test texts, (test texts,)."""

@@ -13,7 +13,6 @@ from genline.data.tokenizer import TextTokenizer
 from genline.evaluation import health
 from genline.evaluation.comparison import difference_error
 from genline.evaluation.frechet_jackknife import GROUPS
-from genline.evaluation.intervals import student
 from genline.evaluation.items import Items
 from genline.evaluation.record import Check, Description, Findings, Metric, of_sampler
 from genline.evaluation.text.config import EvaluateTexts, TextHealth
@@ -106,7 +105,7 @@ def versus_control(metrics: dict[str, Metric]) -> Metric:
         "helped, above zero it has harmed, and an interval that holds zero decides neither.",
         mine.unit,
     )
-    return told.metric(value, student(value, error, GROUPS - 1), mine.count, AGAINST_CONTROL)
+    return told.metric(value, error.around(value), mine.count, AGAINST_CONTROL)
 
 
 def draw(

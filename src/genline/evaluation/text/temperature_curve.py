@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from genline.evaluation.intervals import combined_error, jackknife_error, student
+from genline.evaluation.intervals import combined, jackknifed
 from genline.evaluation.record import Description, Metric
 
 Floats = npt.NDArray[np.float64]
@@ -79,14 +79,14 @@ def _difference(own: Reading, left: Reading, right: Reading, count: int) -> Metr
     value = float(above(own.forward, own.reverse, ends))
     control = (left.forward_left, right.forward_left, left.reverse_left, right.reverse_left)
     texts = (left.forward, right.forward, left.reverse_left_texts, right.reverse_left_texts)
-    error = combined_error(
-        jackknife_error(above(own.forward_left, own.reverse_left, ends)),
-        jackknife_error(above(own.forward, own.reverse, control)),
-        jackknife_error(above(own.forward, own.reverse_left_texts, texts)),
+    error = combined(
+        jackknifed(above(own.forward_left, own.reverse_left, ends)),
+        jackknifed(above(own.forward, own.reverse, control)),
+        jackknifed(above(own.forward, own.reverse_left_texts, texts)),
     )
     groups = len(own.forward_left)
     interval = (
         f"95 %, Student's t, jackknife over {groups} groups of the samples of either and "
         f"{len(own.reverse_left_texts)} of the test texts they share"
     )
-    return VERSUS_CURVE.metric(value, student(value, error, groups - 1), count, interval)
+    return VERSUS_CURVE.metric(value, error.around(value), count, interval)
