@@ -18,7 +18,7 @@ from genline.reporting.verdict import PRIMARY, best
 # In this order at the top; a metric not named here is folded in below, by name.
 _HEADLINE = {
     "image": (
-        *("fid", "class_kl", "memorisation"),
+        *("fid", "class_kl", "memorisation", "copied"),
         *("nll", "bits_per_dimension", "kl", "decoder_use"),
     ),
     "text": (
