@@ -9,7 +9,7 @@ from genline.core.errors import ModelError
 from genline.core.files import digest_file, read_json, write_json
 from genline.core.params import read_section
 from genline.models import WEIGHTS
-from genline.stages.rescore import rescoring
+from genline.stages.rescore import rescoring, split_of
 from genline.tracking.config import Register
 from genline.tracking.registry import promote
 
@@ -26,7 +26,8 @@ def run(experiment: str) -> None:
     items = Path("reports/items", f"{experiment}.csv")
     # Set by `genline retrain`, which promotes only what was merged or at least pushed.
     hold = os.environ.get("GENLINE_HOLD_PROMOTION") == "1"
-    promotion = promote(evaluation, items, folder, register, rescoring(experiment), hold)
+    rescore, split = rescoring(experiment), split_of(evaluation["dataset"])
+    promotion = promote(evaluation, items, folder, register, rescore, hold, split)
     write_json(f"reports/promotion/{experiment}.json", promotion)
     # What was done to the registry is no file: this stands for it where it was done.
     write_json(f"reports/registered/{experiment}.json", {"model": evaluation["digests"]["model"]})
