@@ -9,9 +9,10 @@ from genline.core.errors import ModelError
 from genline.core.files import digest_file, read_json, write_json
 from genline.core.params import read_section
 from genline.models import WEIGHTS
-from genline.stages.rescore import rescoring, split_of
+from genline.stages.rescore import rescoring
 from genline.tracking.config import Register
 from genline.tracking.registry import promote
+from genline.tracking.vetoes import split_of
 
 _WORDS = {"champion": "is champion", "challenger": "is registered as challenger"}
 

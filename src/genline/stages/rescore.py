@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genline.core.files import write_text
-from genline.core.params import PARAMS_FILE, load_yaml
 
 if TYPE_CHECKING:
     from genline.tracking.champion import Rescore
@@ -28,12 +27,3 @@ def rescoring(experiment: str) -> Rescore:
         return evaluation.to_json(), items
 
     return rescore
-
-
-def split_of(dataset: str) -> str:
-    """How a data set's items are split: ``datasets.<dataset>.prepare.split``, or its default.
-
-    Only a shuffle deals test items anew when an item is added.
-    """
-    section = load_yaml(PARAMS_FILE).get("datasets", {}).get(dataset, {})
-    return str(section.get("prepare", {}).get("split", "shuffle"))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from genline.core.files import digest_file
 from genline.tracking import aside, decisions, registry
-from genline.tracking.names import CHALLENGER, CHAMPION, DIGEST, PERSON, SET_ASIDE
+from genline.tracking.names import CHALLENGER, CHAMPION, DIGEST, PERSON, SET_ASIDE, SPLIT
 from genline.tracking.records import Files
 from genline.tracking.store import Store
+from genline.tracking.vetoes import split_of
 from genline.tracking.wanted import Wanted, wanted_champion
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def _tags(
     evaluation: Mapping[str, Any], promotion: Mapping[str, Any], items: Path | None
 ) -> dict[str, str]:
     digest = None if items is None else digest_file(items)
-    return registry.version_tags(evaluation, promotion, digest)
+    tags = registry.version_tags(evaluation, promotion, digest)
+    return tags | {SPLIT: split_of(evaluation["dataset"])}
 
 
 def _describe(

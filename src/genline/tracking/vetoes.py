@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from genline.core.params import PARAMS_FILE, load_yaml
 from genline.tracking.aside import in_words, set_aside
 from genline.tracking.gate import Decision
 from genline.tracking.names import CHAMPION, SPLIT
@@ -41,3 +42,12 @@ def respecting(decision: Decision, name: str, model: str, version: ModelVersion 
         return decision
     reason = f"{in_words(person)}; `genline promote` makes it champion again"
     return Decision("challenger", reason, decision.compared)
+
+
+def split_of(dataset: str) -> str:
+    """How a data set's items are split: ``datasets.<dataset>.prepare.split``, or its default.
+
+    Only a shuffle deals test items anew when an item is added.
+    """
+    section = load_yaml(PARAMS_FILE).get("datasets", {}).get(dataset, {})
+    return str(section.get("prepare", {}).get("split", "shuffle"))
