@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,34 @@ def test_a_registry_without_the_model_is_told_with_the_command_that_mends_it(
         "  registry: does not hold vae as the records say; register again: "
         "rm -r reports/registered && make repro"
     )
+
+
+@pytest.mark.parametrize(
+    ("decision", "tags", "told"),
+    [
+        ("champion", {"genline.waits": "to be merged"}, "vae waits to be merged"),
+        ("champion", {}, "vae was set aside on 2026-01-02 by A. B.: odd"),
+        ("challenger", {}, "vae was promoted by a person"),
+    ],
+)
+def test_what_waits_or_a_person_decided_is_told_and_no_way_round_it(
+    capsys, registry, monkeypatch, decision, tags, told
+):
+    write("vae", 1.0, decision)
+    write("gan", 1.05, "challenger")
+    del registry["vae", decision]
+    person = {"experiment": "vae", "action": "rollback", "seen": None, "who": "A. B."}
+    person |= {"when": "2026-01-02T03:04:05.678+00:00", "reason": "odd"}
+    other, mine = ("vae weights", "old") if decision == "champion" else ("old", "vae weights")
+    person |= {"previous": other, "model": mine}
+    if not tags:
+        write_text("reports/decisions.jsonl", json.dumps(person) + "\n")
+    monkeypatch.setattr(
+        "genline.stages.summary.carried", lambda models: dict.fromkeys(models, tags)
+    )
+    said_of_it = said(capsys)[2]
+    assert said_of_it.endswith(f"; not promoted: gan; {told}")
+    assert "rm -r" not in said_of_it
 
 
 def test_a_deleted_database_is_told_and_not_made_anew(capsys):

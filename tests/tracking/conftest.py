@@ -50,7 +50,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_database: byt
     (folder / "mlflow.db").write_bytes(ready_database)
     write_text(
         folder / "params.yaml",
-        "seed: 1\nexperiments:\n  tiny-vae:\n    register: {metric: fid, margin: 0.0}\n",
+        "seed: 1\ndatasets: {digits: {prepare: {split: hash}}}\n"
+        "experiments:\n  tiny-vae:\n    register: {metric: fid, margin: 0.0}\n",
     )
     monkeypatch.chdir(folder)
     return folder

@@ -30,7 +30,8 @@ CURVE = [{"step": 1.0, "loss": 10.0, "kl": 1.0}, {"step": 2.0, "loss": 10 / 3, "
 CSV = "step,loss,kl\n1,10,1\n2,3.333333,2\n"
 # What no file holds: where, when and by what process a run came about.
 UNFILED_TAGS = (
-    *("genline.process", "genline.stage", "genline.recipe_digest", "genline.artifacts"),
+    *("genline.process", "genline.process_started", "genline.stage"),
+    *("genline.recipe_digest", "genline.artifacts"),
     *("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.log-model.history"),
 )
 UNFILED_ARTIFACTS = ("pipeline/packages.json", "pipeline/patch.diff", "pipeline/validation.json")

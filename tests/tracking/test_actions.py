@@ -49,6 +49,46 @@ def test_a_person_promotes_what_the_gate_did_not_and_it_is_recorded(two):
     assert version("2").description.startswith("**By a person:** promoted on ")
 
 
+def test_a_version_set_aside_stays_challenger_until_a_person_promotes_it(register_stage):
+    register_stage()
+    register_stage(seed=1, fid=BETTER)
+    actions.rollback(NAME, "its sevens look like ones")
+    again = register_stage(seed=1, fid=BETTER)
+    assert again["decision"] == "challenger"
+    assert "its sevens look like ones; `genline promote`" in again["reason"]
+    assert aliases() == {"champion": "1", "challenger": "2"}
+    assert version("2").description.startswith("**By a person:** set aside on ")
+    assert "its sevens look like ones" in version("2").tags["genline.reason"]
+    assert version("1").description.startswith("**By a person:** brought back on ")
+    assert register_stage(seed=1, fid=BETTER) == again
+    actions.promote(f"{NAME}/2", "they do not")
+    assert aliases() == {"champion": "2"}
+    assert register_stage(seed=1, fid=BETTER)["decision"] == "champion"
+    assert version("2").description.startswith("**By a person:** promoted on ")
+
+
+@pytest.mark.parametrize("lost", ["the tags", "the record"])
+def test_a_rollback_is_known_by_the_record_and_by_the_tags(register_stage, lost):
+    register_stage()
+    register_stage(seed=1, fid=BETTER)
+    actions.rollback(NAME, "odd")
+    if lost == "the record":
+        decisions.FILE.unlink()
+    else:
+        connect(resolve()).delete_model_version_tag(NAME, "2", SET_ASIDE)
+    assert register_stage(seed=1, fid=BETTER)["decision"] == "challenger"
+    assert aliases()["champion"] == "1"
+
+
+def test_a_better_version_than_the_one_set_aside_is_promoted_by_the_gate(register_stage):
+    register_stage()
+    register_stage(seed=1, fid=BETTER)
+    actions.rollback(NAME, "odd")
+    assert register_stage(seed=2, fid=(0.5, 0.4, 0.6))["decision"] == "champion"
+    assert register_stage(seed=1, fid=(0.1, 0.05, 0.15))["decision"] == "challenger"
+    assert aliases()["champion"] == "3"
+
+
 def test_a_rollback_goes_back_to_the_champion_before_and_again_further(register_stage):
     register_stage()
     register_stage(seed=1, fid=BETTER)

@@ -288,6 +288,44 @@ def test_missing_items_stop_register_before_anything_is_registered(register_stag
     assert len(versions()) == 1
 
 
+@pytest.mark.parametrize(("fid", "number"), [((1.7, 1.6, 1.8), "2"), (BETTER, "3")])
+def test_of_two_that_replaced_the_same_champion_at_once_the_better_stays(
+    register_stage, monkeypatch, fid, number
+):
+    """The other machine's version was made after this one's first look at the registry."""
+    from genline.tracking import registry, superseding
+
+    register_stage()
+    register_stage(seed=1, fid=(1.5, 1.4, 1.6))
+    connect(resolve()).set_registered_model_alias("tiny-vae", "champion", "1")
+
+    def without_it(client, name):
+        return [v for v in superseding.versions(client, name) if str(v.version) != "2"]
+
+    monkeypatch.setattr(registry, "versions", without_it)
+    promotion = register_stage(seed=2, fid=fid)
+    assert promotion["champion"]["value"] == 1.5
+    assert alias("champion") == number
+
+
+def test_a_half_made_model_is_another_machines_until_it_is_old(register_stage, monkeypatch):
+    from genline.tracking import packaging
+
+    register_stage()
+    client = connect(resolve())
+    place = client.get_experiment_by_name("digits").experiment_id
+    [made] = versions()
+    digest = made.tags["genline.model_digest"]
+    half = client.create_logged_model(
+        place, "half", source_run_id=made.run_id, tags={"genline.model_digest": digest}
+    )
+    for seconds, kept in ((600.0, True), (-1.0, False)):
+        monkeypatch.setattr(packaging, "_LOGGING_SECONDS", seconds)
+        assert packaging.logged(client, place, made.run_id, digest) is not None
+        found = {m.model_id for m in client.search_logged_models([place])}
+        assert (half.model_id in found) == kept
+
+
 def test_a_champion_that_another_machine_made_meanwhile_is_the_one_to_beat(
     register_stage, monkeypatch
 ):

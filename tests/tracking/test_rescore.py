@@ -75,6 +75,49 @@ def test_the_new_figures_decide_and_not_the_old(register_stage, asked):
     assert champion().version in (1, "1")
 
 
+def split(project, way):
+    text = (project / "params.yaml").read_text()
+    before = "hash" if "split: hash" in text else "shuffle"
+    write_text(project / "params.yaml", text.replace(f"split: {before}", f"split: {way}"))
+
+
+def test_a_champion_that_learned_from_shuffled_test_items_is_not_scored_again(
+    register_stage, asked, project
+):
+    split(project, "shuffle")
+    register_stage()
+    promotion = register_stage(seed=1, fid=(1.0, 0.9, 1.1), **OTHER)
+    assert asked[0] == []
+    assert promotion["decision"] == "challenger"
+    assert promotion["reason"] == (
+        "not comparable: with split shuffle the champion has learned from some of these test "
+        "items; set datasets.digits.prepare.split to hash, given or time, or promote by hand"
+    )
+
+
+def test_with_a_shuffle_another_judge_of_the_same_items_still_scores_the_champion(
+    register_stage, asked, project
+):
+    calls, given = asked
+    split(project, "shuffle")
+    register_stage()
+    given["digests"] = {"evaluator": OTHER["evaluator"]}
+    promotion = register_stage(seed=1, fid=(1.0, 0.9, 1.1), **given["digests"])
+    assert len(calls) == 1
+    assert promotion["decision"] == "champion"
+
+
+def test_a_champion_of_another_split_has_learned_from_test_items_of_the_new_one(
+    register_stage, asked, project
+):
+    split(project, "shuffle")
+    register_stage()
+    split(project, "hash")
+    promotion = register_stage(seed=1, fid=(1.0, 0.9, 1.1), **OTHER)
+    assert asked[0] == []
+    assert "split by shuffle" in promotion["reason"]
+
+
 def test_what_was_found_is_kept_and_a_next_candidate_costs_no_scoring(register_stage, asked):
     calls, given = asked
     register_stage()

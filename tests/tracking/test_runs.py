@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from genline.core.errors import TrainingStopped
 from genline.core.files import write_text
-from genline.tracking import runs
 from genline.tracking.runs import evaluated_run, training_run
 from genline.tracking.store import connect, resolve
 
@@ -47,6 +48,7 @@ def test_a_training_leaves_one_finished_run_with_all_that_identifies_it(project,
     }
     tags = {k: v for k, v in run.data.tags.items() if k.startswith("genline.")}
     tags.pop("genline.process")
+    tags.pop("genline.process_started")
     assert tags == {
         "genline.experiment": "tiny-vae",
         "genline.recipe_digest": "r" * 64,
@@ -133,12 +135,47 @@ def test_a_killed_training_is_resumed_and_one_of_another_recipe_is_closed(projec
 
 def test_a_run_whose_process_lives_is_left_alone(project, monkeypatch):
     with open_run() as first:
+        connect(resolve()).delete_tag(first.run_id, "genline.process_started")
         connect(resolve()).set_tag(
-            first.run_id, "genline.process", f"{runs.socket.gethostname()}:{os.getppid()}"
+            first.run_id, "genline.process", f"{socket.gethostname()}:{os.getppid()}"
         )
         train()
         assert len(all_runs()) == 2
         assert connect(resolve()).get_run(first.run_id).info.status == "RUNNING"
+
+
+def test_another_process_with_the_number_of_a_dead_one_does_not_keep_its_run(project):
+    with open_run() as first:
+        tags = {"process": f"{socket.gethostname()}:{os.getppid()}", "process_started": "1000.00"}
+        for key, value in tags.items():
+            connect(resolve()).set_tag(first.run_id, f"genline.{key}", value)
+        train()
+        assert len(all_runs()) == 1
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(1, 2), (11, 1)])
+def test_another_hosts_silent_run_is_gone_on_with_after_ten_minutes(project, minutes, count):
+    from mlflow.entities import Metric
+
+    then = int((time.time() - minutes * 60) * 1000)
+    client = connect(resolve())
+    place = client.create_experiment("digits")
+    tags = {
+        "genline.experiment": "tiny-vae",
+        "genline.recipe_digest": "r" * 64,
+        "genline.process": "elsewhere:7",
+    }
+    other = client.create_run(place, tags=tags, start_time=then - 10_000)
+    client.log_batch(other.info.run_id, metrics=[Metric("train/loss", 9.0, then, 1)])
+    train()
+    assert len(all_runs()) == count
+
+
+def test_a_training_that_stops_itself_to_be_resumed_is_no_failure(project):
+    with pytest.raises(TrainingStopped), open_run():
+        raise TrainingStopped("stopped at step 1")
+    [found] = all_runs()
+    assert found.info.status == "KILLED"
 
 
 def test_a_repeated_training_is_a_run_of_its_own(project):

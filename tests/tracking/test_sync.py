@@ -21,6 +21,7 @@ from finished_project import (
 
 from genline.core.errors import TrackingError
 from genline.core.files import read_json, write_json, write_text
+from genline.tracking import actions
 from genline.tracking.decisions import append
 from genline.tracking.runs import training_run
 from genline.tracking.store import connect, resolve
@@ -234,6 +235,16 @@ def test_what_a_person_decided_holds_until_the_files_decide_anew(life, ready_dat
     done = synced()[NAME]
     assert alias() is None  # the first model's files are not here, and the second was set aside
     assert any(first[:12] in note for note in done.notes)
+
+
+def test_a_rollback_from_a_clone_with_older_files_is_not_undone(life, monkeypatch):
+    first = life()
+    life(seed=1, fid=BETTER)
+    monkeypatch.setattr(actions, "_seen", lambda name: first)
+    actions.rollback(NAME, "odd")
+    done = synced()[NAME]
+    assert alias() == "1"
+    assert any("version 2 is set aside on" in note for note in done.notes)
 
 
 def test_files_that_do_not_fit_together_are_said_and_not_shown(life, tiny_model):

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from genline.tracking import actions
+from genline.tracking.names import WAITS
 from genline.tracking.store import connect, resolve
 from genline.tracking.waiting import release
 
@@ -76,10 +78,40 @@ def test_a_champion_that_changed_meanwhile_stays(register_stage: Register, hold:
     register_stage()
     hold(seed=1, fid=BETTER)
     merged = Path("reports/promotion/tiny-vae.json").read_bytes()
-    register_stage(seed=2, fid=(0.5, 0.45, 0.55))
+    register_stage(seed=2, fid=WORSE)
+    actions.promote("tiny-vae/3", "for a demo")
     (line,) = release(EXPERIMENTS, lambda _: merged)
     assert "goes on waiting" in line
     assert aliases()["champion"] == "3"
+
+
+def test_a_version_whose_place_was_taken_waits_no_longer(
+    register_stage: Register, hold: Register
+) -> None:
+    register_stage()
+    hold(seed=1, fid=BETTER)
+    merged = Path("reports/promotion/tiny-vae.json").read_bytes()
+    register_stage(seed=2, fid=(0.5, 0.45, 0.55))
+    assert WAITS not in connect(resolve()).get_model_version("tiny-vae", "2").tags
+    assert release(EXPERIMENTS, lambda _: merged) == []
+    assert aliases()["champion"] == "3"
+
+
+def test_what_a_person_took_back_is_neither_held_nor_released_again(
+    register_stage: Register, hold: Register
+) -> None:
+    register_stage()
+    hold(seed=1, fid=BETTER)
+    merged = Path("reports/promotion/tiny-vae.json").read_bytes()
+    actions.promote("tiny-vae/2", "at once")
+    assert WAITS not in connect(resolve()).get_model_version("tiny-vae", "2").tags
+    actions.rollback("tiny-vae", "odd")
+    assert hold(seed=1, fid=BETTER)["decision"] == "challenger"
+    # As a version was left that waited when it was promoted by hand and taken back.
+    connect(resolve()).set_model_version_tag("tiny-vae", "2", WAITS, "to be merged")
+    (line,) = release(EXPERIMENTS, lambda _: merged)
+    assert "version 2, is not promoted: set aside on" in line
+    assert aliases() == {"champion": "1", "challenger": "2"}
 
 
 def test_a_release_cut_short_is_completed_and_done_once(

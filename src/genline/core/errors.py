@@ -29,6 +29,10 @@ class TrainingError(GenlineError):
     """Training cannot go on: the message names the step and the term."""
 
 
+class TrainingStopped(TrainingError):  # noqa: N818 - it is no fault
+    """Training was stopped from outside and goes on from its checkpoint when run again."""
+
+
 class TrackingError(GenlineError):
     """MLflow cannot be reached or refused; the stage's own files are untouched."""
 

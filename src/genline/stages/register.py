@@ -12,6 +12,7 @@ from genline.models import WEIGHTS
 from genline.stages.rescore import rescoring
 from genline.tracking.config import Register
 from genline.tracking.registry import promote
+from genline.tracking.vetoes import split_of
 
 _WORDS = {"champion": "is champion", "challenger": "is registered as challenger"}
 
@@ -26,7 +27,8 @@ def run(experiment: str) -> None:
     items = Path("reports/items", f"{experiment}.csv")
     # Set by `genline retrain`, which promotes only what was merged or at least pushed.
     hold = os.environ.get("GENLINE_HOLD_PROMOTION") == "1"
-    promotion = promote(evaluation, items, folder, register, rescoring(experiment), hold)
+    rescore, split = rescoring(experiment), split_of(evaluation["dataset"])
+    promotion = promote(evaluation, items, folder, register, rescore, hold, split)
     write_json(f"reports/promotion/{experiment}.json", promotion)
     # What was done to the registry is no file: this stands for it where it was done.
     write_json(f"reports/registered/{experiment}.json", {"model": evaluation["digests"]["model"]})

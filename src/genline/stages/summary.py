@@ -11,8 +11,9 @@ from genline.core.files import read_json
 from genline.core.params import PARAMS_FILE, load_yaml
 from genline.reporting.numbers import format_number, interval_decimals
 from genline.reporting.verdict import Standing, Verdict, judge
-from genline.tracking.names import CHAMPION
-from genline.tracking.standing import held
+from genline.tracking.aside import in_words, last_word
+from genline.tracking.names import CHAMPION, WAITS
+from genline.tracking.standing import carried, held
 
 _REPORT = Path("reports/index.html")
 # The record of what was done to the registry: without it the stage runs again.
@@ -38,17 +39,44 @@ def _registry(promotions: Sequence[Mapping[str, Any]]) -> str:
     wanted = {(p["experiment"], p["decision"]): p["digests"]["model"] for p in promotions}
     try:
         found = held(wanted)
+        lacking = {
+            (name, digest): alias
+            for (name, alias), digest in wanted.items()
+            if found.get((name, alias)) != digest
+        }
+        tags = carried(lacking) if lacking else {}
     except TrackingError as error:
         return f"not looked at: {error}"
-    lacking = [
-        name for (name, alias), digest in wanted.items() if found.get((name, alias)) != digest
-    ]
-    if lacking:
-        return f"does not hold {', '.join(lacking)} as the records say; register again: {_AGAIN}"
-    champions = [p["experiment"] for p in promotions if p["decision"] == CHAMPION]
-    others = [p["experiment"] for p in promotions if p["decision"] != CHAMPION]
-    kept = f"; not promoted: {', '.join(others)}" if others else ""
-    return f"champion of its experiment: {', '.join(champions) or 'none'}{kept}"
+    reasons = {m: _reason(*m, alias, tags.get(m)) for m, alias in lacking.items()}
+    said = [reason for reason in reasons.values() if reason is not None]
+    unknown = [name for (name, _), reason in reasons.items() if reason is None]
+    if unknown:
+        names = ", ".join(unknown)
+        said.append(f"does not hold {names} as the records say; register again: {_AGAIN}")
+        return "; ".join(said)
+    as_said = [p for p in promotions if (p["experiment"], p["digests"]["model"]) not in lacking]
+    champions = [p["experiment"] for p in as_said if p["decision"] == CHAMPION]
+    others = [p["experiment"] for p in as_said if p["decision"] != CHAMPION]
+    kept = [f"not promoted: {', '.join(others)}"] if others else []
+    first = f"champion of its experiment: {', '.join(champions) or 'none'}"
+    return "; ".join([first, *kept, *said])
+
+
+def _reason(name: str, model: str, alias: str, tags: Mapping[str, str] | None) -> str | None:
+    """Why a model is not what the records say though the registry holds it, as it should be.
+
+    None where that is nobody's decision. Registering again would go behind a decision's back.
+    """
+    if tags is None:
+        return None
+    person = last_word(name, model, tags)
+    if person is not None and person["model"] != model:
+        return f"{name} was {in_words(person)}"
+    if person is not None and alias != CHAMPION:
+        return f"{name} was promoted by a person"
+    if alias == CHAMPION and WAITS in tags:
+        return f"{name} waits {tags[WAITS]}"
+    return None
 
 
 def _found(verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from genline.core.errors import GenlineError, ModelError, TrackingError
 from genline.core.files import read_json
-from genline.tracking import card, decisions
+from genline.tracking import aside, card, decisions
 from genline.tracking.locking import registering
 from genline.tracking.names import (
     CHALLENGER,
@@ -24,6 +24,7 @@ from genline.tracking.names import (
     PREDECESSOR,
     RECORD,
     SET_ASIDE,
+    WAITS,
 )
 from genline.tracking.reading import Reader, Version, open_reader
 from genline.tracking.references import find_version, is_folder, resolve_model
@@ -31,6 +32,7 @@ from genline.tracking.store import Store, connect, one_line, resolve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 
 def promote(model: str, reason: str) -> str:
@@ -140,16 +142,23 @@ def _finish(client: MlflowClient, name: str, number: str, decision: Mapping[str,
     previous = decision.get("previous_version")
     if previous is not None:
         client.set_model_version_tag(name, previous, SET_ASIDE, _compact(decision))
+        _note(client, name, previous, aside.in_words(decision))
     for alias, version in client.get_registered_model(name).aliases.items():
         if alias == CHALLENGER and str(version) == number:
             client.delete_registered_model_alias(name, CHALLENGER)
     words = "promoted" if decision["action"] == "promote" else "brought back"
     note = f"{words} on {decision['when'][:10]} by {decision['who']}: {decision['reason']}"
-    held = client.get_model_version(name, number)
-    client.update_model_version(name, number, description=card.noted(held.description or "", note))
+    if WAITS in _note(client, name, number, note).tags:
+        client.delete_model_version_tag(name, number, WAITS)  # else it could be released later
     decisions.append(decision)
     since = f", in place of version {previous}" if previous is not None else ""
     return f"{name}: version {number} is champion{since}; recorded in {decisions.FILE}"
+
+
+def _note(client: MlflowClient, name: str, number: str, note: str) -> ModelVersion:
+    held = client.get_model_version(name, number)
+    client.update_model_version(name, number, description=card.noted(held.description or "", note))
+    return held
 
 
 def _seen(name: str) -> str | None:

@@ -103,6 +103,14 @@ def noted(description: str, note: str) -> str:
     return "\n".join([f"{_NOTE}{_cell(note)}.", "", *rest])[:_MOST]
 
 
+def with_note_of(before: str, description: str) -> str:
+    """A new card under the note, if any, that a person's decision left on the card before."""
+    lines = before.splitlines()
+    if not lines or not lines[0].startswith(_NOTE):
+        return description
+    return f"{lines[0]}\n\n{description}"[:_MOST]
+
+
 def family_words(family: str) -> str:
     """A family's name as the start of a sentence: ``image_vae`` is "An image VAE"."""
     kind, _, rest = family.partition("_")

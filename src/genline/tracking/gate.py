@@ -71,11 +71,14 @@ class Decision:
     compared: bool = False
 
 
-def decide(candidate: Record, champion: Record | None, register: Register) -> Decision:
+def decide(
+    candidate: Record, champion: Record | None, register: Register, learned: str | None = None
+) -> Decision:
     """Champion or challenger, and why, in one sentence.
 
     A model never replaces itself, so the champion's own weights stay champion whatever a new
-    evaluation says of them; the reason then tells of failed checks. Raises ParamsError when the
+    evaluation says of them; the reason then tells of failed checks. learned: why figures of a
+    champion of other data would flatter it, None where they would not. Raises ParamsError when the
     metric of a healthy model was not evaluated, or has no better direction.
     """
     name = register.metric
@@ -96,12 +99,15 @@ def decide(candidate: Record, champion: Record | None, register: Register) -> De
         return Decision("champion", "the first healthy version")
     for kind, words in _COMPARABLE.items():
         before, now = champion.digests[kind], candidate.digests[kind]
+        if kind == "data" and before != now and learned is not None:
+            return Decision("challenger", f"not comparable: {learned}")
         if before != now:
             return Decision(
                 "challenger",
                 f"not comparable: the champion was scored with {words} "
-                f"({before[:_SHOWN]}, not {now[:_SHOWN]}); evaluate it again with these, or "
-                "remove the alias 'champion' to start afresh",
+                f"({before[:_SHOWN]}, not {now[:_SHOWN]}) and could not be scored again with these "
+                "(another vocabulary, another image size, or no weights); look at both, and "
+                "`genline promote` takes the better by hand",
             )
     if name not in champion.metrics:
         return Decision("challenger", f"not comparable: the champion has no {name}")

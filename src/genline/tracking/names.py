@@ -11,3 +11,4 @@ PREDECESSOR = "genline.previous_champion"  # the version that a champion took th
 PERSON = "genline.person"  # what a person last did with a version, as JSON
 SET_ASIDE = "genline.set_aside"  # the same on the version that was champion until then
 WAITS = "genline.waits"  # what a version that the gate found better waits for
+SPLIT = "genline.split"  # how the data that it learned from was split

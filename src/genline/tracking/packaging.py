@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # What sampling imports; the rest of the project's dependencies is not needed to serve.
 _REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "torch")
+_LOGGING_SECONDS = 600.0  # a half-made model that is younger may be in the making elsewhere
 _REQUIRED_BY = {"image": ("pillow",), "text": ("tokenizers",)}
 
 
@@ -30,12 +32,14 @@ def requirements(kind: str) -> list[str]:
 def logged(client: MlflowClient, place: str, run_id: str, digest: str) -> str | None:
     """The ``models:/`` URI of a model that a registration which was cut short has left whole.
 
-    What it has left half-done is deleted. ``place`` is the id of the MLflow experiment.
+    What it has left half-done is deleted, once it is too old to be another machine's at work: until
+    then it is left beside the one that is made. ``place`` is the id of the MLflow experiment.
     """
     found = client.search_logged_models([place], f"tags.`{DIGEST}` = '{digest}'")
     mine = [model for model in found if model.source_run_id == run_id]
     for model in mine:
-        if str(model.status) != "READY":
+        age = time.time() - model.creation_timestamp / 1000
+        if str(model.status) != "READY" and age > _LOGGING_SECONDS:
             client.delete_logged_model(model.model_id)
     return next((model.model_uri for model in mine if str(model.status) == "READY"), None)
 

@@ -29,10 +29,13 @@ from genline.tracking.names import (
     PREDECESSOR,
     PROMOTION,
     RECORD,
+    SPLIT,
     WAITS,
 )
 from genline.tracking.runs import run_for_evaluation
 from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
+from genline.tracking.superseding import rival, supersede, versions
+from genline.tracking.vetoes import learned, respecting
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,6 +62,7 @@ def promote(
     register: Register,
     rescore: Rescore | None = None,
     hold: bool = False,
+    split: str | None = None,
 ) -> dict[str, Any]:
     """Register the model in ``folder``, let the gate decide, and return the promotion record.
 
@@ -67,15 +71,20 @@ def promote(
     item, which are kept with the version for later candidates to be compared with. rescore:
     scores a champion again that was scored on other data or by another judge. hold: a version
     that the gate makes champion waits as challenger, which a tag says, until ``waiting.release``;
-    the record is the same. Raises TrackingError with one line when MLflow cannot be used,
-    DataError without items, and ParamsError when the metric cannot decide; the registry then is
-    as it was, or holds a version that the next try goes on with.
+    the record is the same. split: the data set's ``prepare.split``, by which a champion of other
+    data has learned from present test items, or has not and may be scored again. A version that a
+    person set aside stays challenger until a person promotes it. Raises TrackingError with one
+    line when MLflow cannot be used, DataError without items, and ParamsError when the metric
+    cannot decide; the registry then is as it was, or holds a version that the next try goes on
+    with.
     """
     store = resolve()
     try:
         client = connect(store)
         with registering(store, evaluation["experiment"]):
-            return _promote(client, store, evaluation, items, folder, register, rescore, hold)
+            return _promote(
+                client, store, evaluation, items, folder, register, rescore, hold, split
+            )
     except TrackingError as error:
         raise TrackingError(f"{error}. {_AFTERWARDS}") from None
     except GenlineError:
@@ -95,15 +104,25 @@ def _promote(
     register: Register,
     rescore: Rescore | None,
     hold: bool,
+    split: str | None,
 ) -> dict[str, Any]:
+    def again() -> dict[str, Any]:
+        return _promote(client, store, evaluation, items, folder, register, rescore, hold, split)
+
     name, candidate = evaluation["experiment"], Record.of(evaluation, read_items(items))
+    known = versions(client, name)  # first, so that what it lacks came after the champion's look
     incumbent = by_alias(client, name, CHAMPION)
     champion = _record(client, incumbent) if incumbent is not None else None
     version = by_digest(client, name, candidate.digests["model"])
+    leak = None if incumbent is None else learned(incumbent, evaluation, split)
     healthy = all(found["passed"] for found in candidate.health.values())
     if incumbent is not None and champion is not None and rescore is not None and healthy:
-        champion = _rescored(client, incumbent, champion, candidate, rescore)
-    decision = decide(candidate, champion, register)
+        same_items = champion.digests["data"] == candidate.digests["data"]
+        if same_items or leak is None:
+            champion = _rescored(client, incumbent, champion, candidate, rescore)
+    decision = decide(candidate, champion, register, leak)
+    if incumbent is None or incumbent.tags.get(DIGEST) != candidate.digests["model"]:
+        decision = respecting(decision, name, candidate.digests["model"], version)
     promotion = _promotion(name, candidate, champion, decision, register)
     waits = hold and decision.outcome == CHAMPION
     if incumbent is not None and version is not None and _same(incumbent, version):
@@ -112,8 +131,11 @@ def _promote(
         waits = False  # it is champion already
     tags = version_tags(evaluation, promotion, digest_file(items))
     tags |= predecessor_tags(incumbent, promotion)
+    if split is not None:
+        tags[SPLIT] = split
     if waits:
         tags[WAITS] = "to be merged"
+    held = version is not None
     if version is None:
         version = create_version(client, store, evaluation, items, folder, tags)
     else:
@@ -123,12 +145,22 @@ def _promote(
         if WAITS in version.tags and not waits:
             client.delete_model_version_tag(name, version.version, WAITS)
     number = str(version.version)
-    client.update_model_version(name, number, description=described(evaluation, number, promotion))
+    text = card.with_note_of(
+        (version.description or "") if held else "", described(evaluation, number, promotion)
+    )
+    client.update_model_version(name, number, description=text)
     now = by_alias(client, name, CHAMPION)
     if (now and str(now.version)) != (incumbent and str(incumbent.version)):
         # Another machine was quicker: its champion is the one to be better than.
-        return _promote(client, store, evaluation, items, folder, register, rescore, hold)
+        return again()
     move_aliases(client, name, number, CHALLENGER if waits else decision.outcome)
+    if decision.outcome == CHAMPION and not waits:
+        supersede(client, name, number)
+        quicker = rival(client, version, incumbent, known)
+        if quicker is not None:
+            # It was made champion between the last look and the move, and never compared with.
+            client.set_registered_model_alias(name, CHAMPION, quicker)
+            return again()
     return promotion
 
 
@@ -292,8 +324,7 @@ def by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None
 
 def by_digest(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The version that holds the weights with this digest, the first if somebody made two."""
-    versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    found = [v for v in versions if v.tags.get(DIGEST) == digest]
+    found = [v for v in versions(client, name) if v.tags.get(DIGEST) == digest]
     return min(found, key=lambda v: int(v.version)) if found else None
 
 

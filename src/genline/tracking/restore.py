@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genline.core.files import digest_file
-from genline.tracking import decisions, registry
-from genline.tracking.names import CHALLENGER, CHAMPION, DIGEST, PERSON, SET_ASIDE
+from genline.tracking import aside, decisions, registry
+from genline.tracking.names import CHALLENGER, CHAMPION, DIGEST, PERSON, SET_ASIDE, SPLIT
 from genline.tracking.records import Files
 from genline.tracking.store import Store
-from genline.tracking.wanted import wanted_champion
+from genline.tracking.vetoes import split_of
+from genline.tracking.wanted import Wanted, wanted_champion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -81,7 +82,8 @@ def _tags(
     evaluation: Mapping[str, Any], promotion: Mapping[str, Any], items: Path | None
 ) -> dict[str, str]:
     digest = None if items is None else digest_file(items)
-    return registry.version_tags(evaluation, promotion, digest)
+    tags = registry.version_tags(evaluation, promotion, digest)
+    return tags | {SPLIT: split_of(evaluation["dataset"])}
 
 
 def _describe(
@@ -105,7 +107,8 @@ def _aliases(
     champion = registry.by_alias(client, name, CHAMPION)
     current = champion.tags.get(DIGEST, "unknown") if champion is not None else None
     versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    by_digest = {v.tags[DIGEST]: str(v.version) for v in reversed(versions) if DIGEST in v.tags}
+    holding = {v.tags[DIGEST]: v for v in reversed(versions) if DIGEST in v.tags}
+    by_digest = {digest: str(v.version) for digest, v in holding.items()}
     person = [t for v in (champion, version) if v is not None for t in _on_record(v)]
     wanted = wanted_champion(
         promotion,
@@ -115,6 +118,11 @@ def _aliases(
         max(person, key=lambda d: str(d["when"]), default=None),
     )
     notes, moved = [wanted.note] if wanted.note else [], []
+    if wanted.champion is not None:
+        decision = aside.set_aside(name, wanted.champion, holding[wanted.champion].tags)
+        if decision is not None:  # by a person who had other files before them
+            notes.append(f"version {by_digest[wanted.champion]} is {aside.in_words(decision)}")
+            wanted = Wanted(None)
     if wanted.champion is not None:
         number = by_digest[wanted.champion]
         client.set_registered_model_alias(name, CHAMPION, number)

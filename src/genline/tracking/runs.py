@@ -7,8 +7,6 @@ trouble with MLflow: it is said once on stderr, and the stage goes on without.
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import sys
 import tempfile
 import time
@@ -18,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genline.core.errors import GenlineError, TrackingError
+from genline.core.errors import GenlineError, TrackingError, TrainingStopped
 from genline.core.files import canonical_json, digest_bytes, read_json
 from genline.tracking import packages, provenance, validation, view
 from genline.tracking.patch import FILE as PATCH_FILE
@@ -159,7 +157,8 @@ def training_run(
     """The run of one training, under the MLflow experiment named after the data set.
 
     An unfinished run with the same recipe digest is gone on with, as the checkpoint is, unless
-    its process still lives. The run ends FINISHED, FAILED or, when interrupted, KILLED.
+    its process still lives, or is another host's that has spoken lately. The run ends FINISHED,
+    FAILED or, when interrupted or stopped, KILLED.
     """
     run = Run(_Link(resolve()), experiment)
     run.link.open()
@@ -167,7 +166,7 @@ def training_run(
         "genline.experiment": experiment,
         "genline.recipe_digest": recipe_digest,
         "genline.data_digest": data_digest,
-        "genline.process": f"{socket.gethostname()}:{os.getpid()}",
+        **view.process_tags(),
         **view.source_tags(),
     }
     run.link.do(lambda client: _open_training(client, run, experiment, dataset, tags))
@@ -180,6 +179,9 @@ def training_run(
     _describe_code(run, tags)
     try:
         yield run
+    except TrainingStopped:  # its checkpoint is kept, as when it is interrupted
+        run.end("KILLED")
+        raise
     except Exception:
         run.end("FAILED")
         raise
@@ -217,9 +219,10 @@ def _open_training(
 ) -> None:
     place = experiment_id(client, run.link.store, dataset)
     for found in view.search(client, place, {"genline.experiment": experiment}):
-        if found.info.status == "FINISHED" or view.at_work(client, found):
+        same = found.data.tags.get("genline.recipe_digest") == tags["genline.recipe_digest"]
+        if found.info.status == "FINISHED" or view.at_work(client, found, resumed=same):
             continue
-        if found.data.tags.get("genline.recipe_digest") == tags["genline.recipe_digest"]:
+        if same:
             run.run_id = found.info.run_id
             client.update_run(run.run_id, status="RUNNING")
             history = client.get_metric_history(run.run_id, "train/loss")

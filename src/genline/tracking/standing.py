@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 
 from genline.core.errors import TrackingError
 from genline.tracking.names import DIGEST
+from genline.tracking.reading import open_reader
 from genline.tracking.registry import by_alias
 from genline.tracking.store import Store, check_database, connect, one_line, resolve
 
 Alias = tuple[str, str]  # registered model, alias
+Model = tuple[str, str]  # registered model, digest of the weights
 _QUERY = """
 SELECT tag.value
 FROM registered_model_aliases AS alias JOIN model_version_tags AS tag
@@ -41,6 +43,25 @@ def held(aliases: Iterable[Alias]) -> dict[Alias, str]:
     except Exception as error:  # MLflow's own, requests'
         raise TrackingError(f"MLflow at {store.shown} refused ({one_line(error)})") from error
     return {key: v.tags[DIGEST] for key, v in found.items() if v is not None and DIGEST in v.tags}
+
+
+def carried(models: Iterable[Model]) -> dict[Model, Mapping[str, str]]:
+    """The tags of the versions that hold ``models``; those the registry lacks are left out.
+
+    Creates nothing. Raises TrackingError with one line when MLflow cannot be asked.
+    """
+    store, wanted = resolve(), list(models)
+    if store.database is not None and not store.database.exists():
+        return {}
+    reader = open_reader(store)
+    try:
+        found = {name: reader.versions(name) for name in {name for name, _ in wanted}}
+    except TrackingError:
+        raise
+    except Exception as error:  # MLflow's own, requests'
+        raise TrackingError(f"MLflow at {store.shown} refused ({one_line(error)})") from error
+    held = {(name, v.tags.get(DIGEST, "")): v.tags for name, vs in found.items() for v in vs}
+    return {model: held[model] for model in wanted if model in held}
 
 
 def _of_database(store: Store, aliases: Iterable[Alias]) -> dict[Alias, str]:

@@ -12,8 +12,11 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil  # type: ignore[import-untyped]
 
 from genline.core.files import canonical_json, digest_bytes
 from genline.tracking import card, provenance
@@ -31,6 +34,9 @@ _PARAMS = 100
 _PREVIEW = 256  # pixels of the longer side of the picture that MLflow shows first
 _DIGEST = 12  # hexadecimal digits of the data's digest shown; MLflow takes at most 36
 _UNFILED = ("train/seconds", "train/steps_per_second")  # of the machine, so in no file
+_PROCESS, _STARTED = "genline.process", "genline.process_started"
+_SAME_START = 1.0  # seconds by which the same process's start may be told differently
+_TAKEN_SECONDS = 600.0  # a silence after which another host's run is gone on with
 _GONE_SECONDS = 24 * 3600.0  # a run of another host that has said nothing for so long is dead
 
 
@@ -114,35 +120,56 @@ def sweep(client: MlflowClient, place: str, experiment: str) -> int:
     return dead
 
 
+def process_tags() -> dict[str, str]:
+    """Which process writes a run: host, number and start, since numbers are given out again."""
+    started = psutil.Process().create_time()
+    return {_PROCESS: f"{socket.gethostname()}:{os.getpid()}", _STARTED: f"{started:.2f}"}
+
+
 def alive(found: MlflowRun) -> bool:
     """Whether a run's process is still at work on this host."""
     if found.info.status != "RUNNING":
         return False
-    host, _, process = found.data.tags.get("genline.process", "").rpartition(":")
+    host, _, process = found.data.tags.get(_PROCESS, "").rpartition(":")
     if host != socket.gethostname() or not process.isdigit():
         return False
     if int(process) == os.getpid():
         return False
-    with contextlib.suppress(ProcessLookupError):
-        with contextlib.suppress(PermissionError):
-            os.kill(int(process), 0)
+    try:
+        started = psutil.Process(int(process)).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # it is there, and whose it is cannot be seen
         return True
-    return False
+    told = found.data.tags.get(_STARTED)
+    return told is None or abs(started - float(told)) < _SAME_START
 
 
-def _lately(client: MlflowClient, run: MlflowRun) -> bool:
-    """Whether another host's run has said something within a day: it is taken to be at work."""
-    host = run.data.tags.get("genline.process", "").rpartition(":")[0]
+def _lately(client: MlflowClient, run: MlflowRun, resumed: bool = False) -> bool:
+    """Whether another host's run has said something lately: it is taken to be at work.
+
+    Lately is within a day. For one with whose recipe a training begins now (resumed) it is within
+    ten minutes, or thrice its own longest silence: a container that took over its checkpoint is
+    far more likely than the same training twice, and rows of the curve come by the minute.
+    """
+    host = run.data.tags.get(_PROCESS, "").rpartition(":")[0]
     if not host or host == socket.gethostname():
         return False
     history = client.get_metric_history(run.info.run_id, "train/loss")
-    last = max([run.info.start_time, *(point.timestamp for point in history)])
-    return bool(time.time() - last / 1000 < _GONE_SECONDS)
+    told = sorted([run.info.start_time, *(point.timestamp for point in history)])
+    patience = _GONE_SECONDS
+    if resumed and history:
+        silences = [(b - a) / 1000 for a, b in pairwise(told)]
+        patience = max(_TAKEN_SECONDS, 3 * max(silences))
+    return bool(time.time() - told[-1] / 1000 < patience)
 
 
-def at_work(client: MlflowClient, run: MlflowRun) -> bool:
-    """Whether a run may still be written to by its own training, here or on another host."""
-    return alive(run) or (run.info.status == "RUNNING" and _lately(client, run))
+def at_work(client: MlflowClient, run: MlflowRun, resumed: bool = False) -> bool:
+    """Whether a run may still be written to by its own training, here or on another host.
+
+    resumed: a training with the run's recipe begins now, and would go on with it.
+    """
+    return alive(run) or (run.info.status == "RUNNING" and _lately(client, run, resumed))
 
 
 def _origin(files: Files) -> dict[str, str]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from genline.core.errors import GenlineError, TrackingError
 from genline.core.files import digest_bytes, write_text
+from genline.tracking.aside import in_words, set_aside
 from genline.tracking.locking import registering
 from genline.tracking.names import CHAMPION, DIGEST, WAITS
 from genline.tracking.reading import Reader, open_reader
 from genline.tracking.registry import by_alias, by_digest, move_aliases
 from genline.tracking.store import Store, connect, one_line, resolve
+from genline.tracking.superseding import supersede
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,6 +70,13 @@ def _release(client: MlflowClient, name: str, record: Mapping[str, Any]) -> list
         return []
     number, champion = str(version.version), by_alias(client, name, CHAMPION)
     current = None if champion is None else champion.tags.get(DIGEST)
+    decision = set_aside(name, record["digests"]["model"], version.tags)
+    if decision is not None and current != record["digests"]["model"]:
+        client.delete_model_version_tag(name, number, WAITS)
+        return [
+            f"{name}, version {number}, is not promoted: {in_words(decision)}; "
+            f"`genline promote {name}/{number}` makes it champion again"
+        ]
     if current not in (record.get("against"), record["digests"]["model"]):
         shown = (current or "")[:_SHOWN]
         return [
@@ -75,6 +84,7 @@ def _release(client: MlflowClient, name: str, record: Mapping[str, Any]) -> list
             f"gate did not compare it with; `genline promote {name}/{number}` takes it all the same"
         ]
     move_aliases(client, name, number, CHAMPION)
+    supersede(client, name, number)
     # Last: a kill before it leaves a version that waits and is champion, which is mended here.
     client.delete_model_version_tag(name, number, WAITS)
     return [f"{name}, version {number}, is champion: {record['reason']}"]

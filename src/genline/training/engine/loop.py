@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from genline.core.errors import TrainingError
+from genline.core.errors import TrainingError, TrainingStopped
 from genline.core.progress import Progress
 from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.recipe import Recipe
@@ -105,7 +105,7 @@ class _Loop:
             self._save(done)
             self.saved = time.monotonic()
         if orphan:
-            raise TrainingError(
+            raise TrainingStopped(
                 f"{self.title}: stopped at step {done}, since the process that "
                 "started it is gone; the checkpoint is kept, run `dvc repro` again"
             )
