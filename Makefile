@@ -47,7 +47,7 @@ repro: $(READY) ## run the pipeline: everything out of date, and nothing else
 	@$(BIN)/genline summary
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(READY) ## style, types, and that each layer imports only those below it
 	$(BIN)/ruff check

@@ -47,14 +47,25 @@ class Visit:
 OpenPage = Callable[..., Visit]
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+# Those that look at the same clones, which one process makes once.
+_SAME_CLONES = {f"tests/line/test_{name}.py" for name in ("line", "bad_input", "pages")}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`make test` shares the tests between two processes by file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "line" if file in _SAME_CLONES else file
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make test` shares the tests between two processes by file, but those that look at the same
-    clones stay together, so that these are made once. What takes longest comes first."""
+    """What takes longest comes first."""
     items.sort(key=lambda item: "line" not in item.keywords)
-    for item in items:
-        shares_clones = "cold" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("line" if shares_clones else item.path.name))
 
 
 @pytest.fixture
