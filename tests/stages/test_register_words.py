@@ -20,7 +20,8 @@ def test_what_was_decided_is_said_without_contradiction(
     write_text("params.yaml", "experiments: {vae: {register: {metric: fid, margin: 0.0}}}\n")
     write_text("models/vae/model.safetensors", "weights")
     digest = digest_file("models/vae/model.safetensors")
-    write_json("reports/evaluation/vae.json", {"digests": {"model": digest}})
+    record = {"dataset": "digits", "digests": {"model": digest}}
+    write_json("reports/evaluation/vae.json", record)
     promotion = {"decision": decision, "reason": reason}
     monkeypatch.setattr(register, "promote", lambda *_: promotion)
     register.run("vae")
