@@ -42,5 +42,7 @@ def test_an_experiment_is_offered_the_metrics_of_its_kind_and_a_changed_view_sta
 
 @pytest.mark.parametrize(("kind", "names"), [("image", "digits-*"), ("text", "docstrings-*")])
 def test_every_column_is_a_metric_that_some_model_has(kind, names):
-    found = {name for file in METRICS.glob(f"{names}.json") for name in json.loads(file.read_text())}
+    found = {
+        name for file in METRICS.glob(f"{names}.json") for name in json.loads(file.read_text())
+    }
     assert {name for name in saved_view.COLUMNS[kind] if not name.startswith("train/")} <= found
