@@ -19,7 +19,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-_WORD = re.compile(r"\w+")
+from genline.data.words import UNSPACED
+
+# Where no spaces part words, each character stands for one.
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 _GRAM = 3
 _NO_WORD = 0  # fills up a text of fewer words
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,16 @@ import numpy.typing as npt
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes, write_text
 from genline.data.preparation.assignment import Items, assign
+from genline.data.preparation.cleaning import CleanText, clean_item
 from genline.data.preparation.config import PrepareTexts
 from genline.data.preparation.folder import write_array
+from genline.data.preparation.lengths import Lengths, fit
 from genline.data.preparation.near_duplicates import distinct
 from genline.data.prepared import SPLITS, UNK, SplitName, TextSpec, spec_to_json
-from genline.data.sources.items import Keys, TextItem
-from genline.data.tokenizer import TextTokenizer, count_pieces
+from genline.data.sources.items import TextItem
+from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer.text_tokenizer import token_dtype
 
-# All of Unicode's category Cc.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Ids = npt.NDArray[np.int64]
 
 
@@ -38,96 +37,91 @@ def prepare(
     Near-duplicates go before the splits are drawn, so that no test text has a twin in train; the
     vocabulary is that of the train split alone. The meta says what was dropped and why.
     """
-    short: list[_Cleaned] = []
-    lengths: list[int] = []
+    short: list[CleanText] = []
+    reasons: Counter[str] = Counter()
     for item in items:
-        text = clean(item.text)
-        lengths.append(count_pieces(text))
-        if 0 < lengths[-1] <= section.max_tokens:
-            short.append(_Cleaned(item.name, text, item.keys))
+        texts, others = clean_item(item, section)
+        short += texts
+        reasons.update(others)
+    total = len(short) + reasons.total()
     if section.split == "given":
         # Of a pair of near-duplicates the one of the later split stays.
         short.sort(key=lambda cleaned: -_PLACES.get(cleaned.keys.split, 0))
     chosen = [short[i] for i in distinct([c.text for c in short], section.near_duplicates)]
     kept = [c.text for c in chosen]
-    left_out = {
-        "empty": lengths.count(0),
-        "too_long": sum(n > section.max_tokens for n in lengths),
-        "near_duplicate": len(short) - len(kept),
-    }
+    reasons["near_duplicate"] = len(short) - len(kept)
     if not kept:
-        raise DataError(f"no text is left: {_counted(len(lengths), left_out, section)}")
+        raise DataError(f"no text is left: {_counted(total, reasons, section)}")
     try:
         found = assign(_items(chosen), section, seed)
     except DataError as error:
-        raise DataError(f"{error}; {_counted(len(lengths), left_out, section)}") from None
+        raise DataError(f"{error}; {_counted(total, reasons, section)}") from None
     parts = found.parts
-    tokenizer = TextTokenizer.train([kept[i] for i in parts["train"]], section.vocabulary)
+    train = [kept[i] for i in parts["train"]]
+    tokenizer = TextTokenizer.train(train, section.vocabulary, section.tokenizer)
     unknown: dict[SplitName, float] = {}
-    dropped = 0
     counts: dict[SplitName, int] = {}
+    lengths = Lengths()
     for name in SPLITS:
-        encoded = tokenizer.encode(kept[i] for i in parts[name])
+        own = [kept[i] for i in parts[name]]
+        encoded = tokenizer.encode(own)
         unknown[name] = unknown_share(encoded)
-        if section.unknown == "drop":
-            known = [ids for ids in encoded if UNK not in ids]
-            dropped += len(encoded) - len(known)
-            encoded = known
+        fits = [fit(ids, section) for ids in encoded]
+        reasons.update(found for found in fits if isinstance(found, str))
+        encoded = [found for found in fits if not isinstance(found, str)]
         if not encoded:
             raise DataError(
-                f"no {name} text is left: each of {len(parts[name])} has a word outside the "
-                f"vocabulary of {tokenizer.size}; "
-                f"{_counted(len(lengths), left_out, section)}, or raise vocabulary, or set unknown "
-                "to keep"
+                f"no {name} text is left of {len(own)} with a vocabulary of {tokenizer.size}: "
+                f"{_counted(total, reasons, section)}"
             )
         _write_split(folder, name, encoded, tokenizer.size)
         counts[name] = len(encoded)
+        lengths.add(own, fits)
     write_text(folder / "tokenizer.json", tokenizer.to_json())
-    return {
+    meta = {
         "spec": spec_to_json(TextSpec(tokenizer.size, section.max_tokens)),
         "counts": counts,
         "dropped": {
-            **left_out,
+            **_left_out(reasons),
             "repeated_across_splits": found.repeated_across,
-            "unknown_word": dropped,
+            "unknown_word": reasons["unknown_word"],
         },
         "unknown_tokens": unknown,
     }
-
-
-@dataclass(frozen=True)
-class _Cleaned:
-    name: str
-    text: str
-    keys: Keys
+    if section.tokenizer == "word":
+        return meta
+    return meta | {"tokenizer": section.tokenizer, "lengths": lengths.to_json()}
 
 
 _PLACES: dict[str, int] = {name: number for number, name in enumerate(SPLITS)}
 
 
-def _items(chosen: list[_Cleaned]) -> Items:
+def _items(chosen: list[CleanText]) -> Items:
     digests = [digest_bytes(c.text.encode()) for c in chosen]
     return Items([c.name for c in chosen], [c.keys for c in chosen], digests, [""] * len(chosen))
 
 
-def _counted(count: int, left_out: dict[str, int], section: PrepareTexts) -> str:
-    """Where ``count`` raw texts have gone before the splits, and which knob lets more through."""
-    kept = count - sum(left_out.values())
+def _left_out(reasons: Counter[str]) -> dict[str, int]:
+    """Texts left out by reason; of a bound that is seldom set, only where it left one out."""
+    usual = ("empty", "too_long", "near_duplicate")
+    return {**{reason: reasons[reason] for reason in usual}, **reasons}
+
+
+def _counted(count: int, reasons: Counter[str], section: PrepareTexts) -> str:
+    """Where ``count`` texts have gone, and which knob lets more through."""
+    kept = count - reasons.total()
     knobs = {
         "empty": "give more data",
-        "too_long": f"raise max_tokens {section.max_tokens}",
+        "too_short": "lower min_words, min_characters or min_tokens",
+        "too_long": f"raise max_tokens {section.max_tokens}, or set too_long to cut",
         "near_duplicate": f"raise near_duplicates {section.near_duplicates:g}",
+        "unknown_word": "raise vocabulary, or set unknown to keep",
     }
-    most = max(left_out, key=lambda reason: left_out[reason])
-    advice = knobs[most] if left_out[most] else "give more data"
-    lost = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in left_out.items())
-    return f"of {count:,} texts {kept:,} were kept ({lost}): {advice}"
-
-
-def clean(text: str) -> str:
-    """Unicode NFC, without control characters, white space made single."""
-    composed = unicodedata.normalize("NFC", text)
-    return " ".join(_CONTROL.sub(" ", composed).split())
+    lost = _left_out(reasons)
+    most = max(lost, key=lambda reason: lost[reason])
+    advice = knobs[most] if lost[most] else "give more data"
+    told = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in lost.items())
+    return f"of {count:,} texts {kept:,} were kept ({told}): {advice}"
 
 
 def unknown_share(encoded: list[Ids]) -> float:
@@ -139,6 +133,6 @@ def unknown_share(encoded: list[Ids]) -> float:
 def _write_split(folder: Path, name: str, encoded: list[Ids], size: int) -> None:
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(ids) for ids in encoded], out=offsets[1:])
-    tokens = np.concatenate(encoded).astype(np.uint16 if size <= 2**16 else np.uint32)
+    tokens = np.concatenate(encoded).astype(token_dtype(size))
     write_array(folder, f"{name}_tokens", tokens)
     write_array(folder, f"{name}_offsets", offsets)
