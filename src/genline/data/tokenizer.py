@@ -48,10 +48,10 @@ class TextTokenizer:
             )
 
     @classmethod
-    def train(cls, texts: Sequence[str], size: int) -> TextTokenizer:
+    def train(cls, texts: Iterable[str], size: int) -> TextTokenizer:
         """The ``size`` most frequent pieces of ``texts``, special tokens included.
 
-        Ids follow falling frequency, ties in alphabetical order.
+        ``texts`` are gone through twice. Ids follow falling frequency, ties in alphabetical order.
         """
         elsewhere: Counter[str] = Counter()
         for text in texts:
