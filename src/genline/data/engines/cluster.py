@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,7 +33,8 @@ class Cluster:
 
     def __init__(self, count: int = 0) -> None:
         try:
-            from distributed import Client, LocalCluster
+            # Not typed, and an extra: for a type checker it may not be there.
+            self._dask: Any = import_module("distributed")
         except ImportError:
             raise ParamsError(
                 "params.yaml: workers.engine is dask, which is not installed; install it with "
@@ -41,7 +43,7 @@ class Cluster:
         self._local: Any = None
         address = os.environ.get(ADDRESS, "")
         if not address:
-            self._local = LocalCluster(
+            self._local = self._dask.LocalCluster(
                 n_workers=count or len(os.sched_getaffinity(0)),
                 threads_per_worker=1,
                 processes=True,
@@ -52,7 +54,7 @@ class Cluster:
                 env={"TOKENIZERS_PARALLELISM": "false"},
             )
         try:
-            self._client = Client(self._local or address, timeout=10)
+            self._client: Any = self._dask.Client(self._local or address, timeout=10)
         except (OSError, ValueError) as error:
             self._close_local()
             reason = " ".join(str(error).split())[:80]
@@ -60,14 +62,12 @@ class Cluster:
         self._require_alike()
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        from distributed import KilledWorker
-
         # pure=False: a task reads files, which may have changed since it was last seen.
         submit = partial(self._client.submit, function, pure=False)
         ahead = _AHEAD * max(1, sum(self._client.nthreads().values()))
         try:
             yield from in_order(submit, tasks, ahead)
-        except KilledWorker:
+        except self._dask.KilledWorker:
             raise DataError(
                 "a task killed several of the cluster's workers one after the other, as happens "
                 "when memory runs out; give them more"

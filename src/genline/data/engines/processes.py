@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Self
@@ -37,13 +36,14 @@ class Processes:
     def _shared(
         self, function: Callable[[Task], Result], tasks: Iterable[Task]
     ) -> Iterator[Result]:
-        if self._pool is None:
-            # spawn: forking a process that runs threads is unsafe.
-            self._pool = ProcessPoolExecutor(
-                self.count, mp_context=get_context("spawn"), initializer=_begin
-            )
+        # spawn: forking a process that runs threads is unsafe.
+        pool = self._pool = self._pool or ProcessPoolExecutor(
+            self.count, mp_context=get_context("spawn"), initializer=_begin
+        )
         try:
-            yield from in_order(partial(self._pool.submit, function), tasks, _AHEAD * self.count)
+            yield from in_order(
+                lambda task: pool.submit(function, task), tasks, _AHEAD * self.count
+            )
         except BrokenProcessPool:
             raise DataError(
                 "a process that read data was killed, as the system does when memory runs out; "

@@ -83,7 +83,7 @@ def _twins(
             pairs = pairs[~np.isin(_one_number(pairs), _one_number(found))]
             tasks = (pairs[i : i + _PAIRS] for i in range(0, len(pairs), _PAIRS))
             similar = engine.map(partial(_similar, store, limit), (order[task] for task in tasks))
-            met = pairs[np.concatenate([np.empty(0, bool), *similar])]
+            met = pairs[np.concatenate([np.empty(0, np.bool_), *similar])]
             np.add.at(counts, met[:, 0], 1)
             found = np.concatenate([found, met])
             bar.advance()
@@ -147,8 +147,9 @@ def _similar(store: TextStore, limit: Fraction, pairs: Indices) -> npt.NDArray[n
     texts, place = np.unique(pairs, return_inverse=True)
     grams, begins = Shingler().of(store.at(texts))
     sets = [np.unique(own) for own in np.split(grams, begins[1:])]
-    both = place.reshape(pairs.shape).tolist()
-    return np.array([reaches(set(sets[x].tolist()), sets[y], limit) for x, y in both], bool)
+    both = place.reshape(-1, 2)
+    found = [reaches(set(sets[x].tolist()), sets[y], limit) for x, y in both]
+    return np.array(found, np.bool_)
 
 
 def _keys_of(store: TextStore, part: int) -> Path:

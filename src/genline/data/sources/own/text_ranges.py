@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from genline.core.errors import DataError
 from genline.data.sources.files.compressed import is_plain
@@ -74,7 +74,8 @@ def read(part: Range) -> Found:
         file = part.path.open("rb")
     except FileNotFoundError:
         raise DataError(f"{part.name}: vanished while it was read") from None
-    with file, io.BufferedReader(_Window(file, part), _BLOCK) as stream:
+    with file:
+        stream = io.BufferedReader(cast(Any, _Window(file, part)), _BLOCK)
         for line in lines(stream, part.encoding, part.longest, part.name, part.first):
             where = f"{part.name} line {line.number}"
             if line.trouble:
