@@ -70,6 +70,11 @@ class PrepareTexts(Prepare):
         description="a text is dropped when its word-3-gram Jaccard similarity with a kept one "
         "reaches this, in (0, 1]; 1 drops those with the same 3-grams only",
     )
+    near_duplicates_by: Literal["auto", "exact", "minhash"] = Field(
+        default="auto",
+        description="exact: compare all that could be near; minhash: those that share a band, at "
+        "any size; auto: exact up to 4 million words",
+    )
     vocabulary: int = Field(
         ge=8, le=65536, description="tokens kept, the 4 special tokens included, 8 to 65536"
     )
