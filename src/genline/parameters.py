@@ -16,6 +16,7 @@ from genline.core.errors import ParamsError, nearest
 from genline.core.files import require_regular
 from genline.core.params import PARAMS_FILE, Section, load_yaml, parse_section
 from genline.core.wording import found
+from genline.data.engines.config import Workers
 from genline.data.preparation.config import PrepareImages, PrepareTexts
 from genline.data.sources.config import ImageSource, TextSource
 from genline.data.validation.config import Validate
@@ -85,6 +86,7 @@ class _Params(Section):
     datasets: dict[str, dict[str, Any]] = Field(min_length=1)
     experiments: dict[str, dict[str, Any]] = Field(min_length=1)
     retrain: Retrain = Retrain()
+    workers: Workers = Workers()
 
 
 _DATASETS: dict[str, type[Section]] = {"image": _ImageDataset, "text": _TextDataset}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from genline.core.errors import DataError, ParamsError
 from genline.core.params import parse_section
-from genline.data.preparation.assignment import Items, assign
+from genline.data.preparation.assignment import ITEM, Assignment, assign, describe
 from genline.data.preparation.config import PrepareImages
 from genline.data.prepared import SPLITS
 from genline.data.sources.items import Keys
@@ -22,15 +23,29 @@ def section(**settings: Any) -> PrepareImages:
     return parse_section(PrepareImages, {"valid": 0.2, "test": 0.2, **settings}, "prepare")
 
 
-def items(digests: list[str], keys: list[Keys] | None = None) -> Items:
-    names = [f"item {i}" for i in range(len(digests))]
-    return Items(names, keys or [Keys()] * len(digests), digests, [0] * len(digests))
+@dataclass(frozen=True)
+class Raw:
+    """Items by their contents, and what a source knows of each."""
+
+    contents: list[str]
+    keys: list[Keys]
+
+    def assigned(self, settings: PrepareImages, seed: int = 1) -> Assignment:
+        described = [
+            describe(f"item {number}", keys, content.encode(), settings)
+            for number, (content, keys) in enumerate(zip(self.contents, self.keys, strict=True))
+        ]
+        return assign(np.array(described, ITEM), settings, seed, None)
 
 
-def homes(found: Items, settings: PrepareImages, seed: int = 1) -> dict[str, str]:
-    """The split of each item by its digest."""
-    parts = assign(found, settings, seed).parts
-    return {found.digests[i]: name for name in SPLITS for i in parts[name]}
+def items(contents: list[str], keys: list[Keys] | None = None) -> Raw:
+    return Raw(contents, keys or [Keys()] * len(contents))
+
+
+def homes(found: Raw, settings: PrepareImages, seed: int = 1) -> dict[str, str]:
+    """The split of each item by its content."""
+    parts = found.assigned(settings, seed).parts
+    return {found.contents[i]: name for name in SPLITS for i in parts[name]}
 
 
 MANY = [f"digest {i}" for i in range(500)]
@@ -52,7 +67,7 @@ def test_by_hash_the_shares_are_near_those_asked() -> None:
 def test_a_group_stays_together(way: Any, seed: int) -> None:
     keys = [Keys(group=f"author {i % 60}") for i in range(500)]
     found = items(MANY, keys)
-    parts = assign(found, section(split=way), seed).parts
+    parts = found.assigned(section(split=way), seed).parts
     owners = [{keys[i].group for i in parts[name]} for name in SPLITS]
     assert not owners[0] & owners[1] | owners[0] & owners[2] | owners[1] & owners[2]
     assert sum(map(len, parts.values())) == 500
@@ -74,7 +89,8 @@ def test_all_splits_given_are_taken_as_they_are() -> None:
 def test_what_is_tested_on_is_never_trained_on() -> None:
     digests = ["a", "b", "c", "a", "d", "a", "e"]
     splits = ["train", "train", "valid", "valid", "test", "test", "train"]
-    found = assign(items(digests, [Keys(split=s) for s in splits]), section(split="given"), 1)
+    raw = items(digests, [Keys(split=split) for split in splits])
+    found = raw.assigned(section(split="given"))
     assert {n: p.tolist() for n, p in found.parts.items()} == {
         "train": [1, 6],
         "valid": [2],
@@ -86,7 +102,7 @@ def test_what_is_tested_on_is_never_trained_on() -> None:
 def test_a_given_split_that_an_item_lacks_is_named() -> None:
     keys = [Keys(split="train"), Keys()]
     with pytest.raises(DataError, match=r"item 1: its source gives it no split; set prepare.split"):
-        assign(items(["a", "b"], keys), section(split="given"), 1)
+        items(["a", "b"], keys).assigned(section(split="given"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +122,7 @@ def test_a_time_that_is_missing_or_no_number_is_named() -> None:
     settings = section(split="time", valid_from=1, test_from=2)
     for time, message in (("", "item 0: has no time"), ("soon", "item 0: its time is 'soon'")):
         with pytest.raises(DataError, match=message):
-            assign(items(["a"], [Keys(time=time)]), settings, 1)
+            items(["a"], [Keys(time=time)]).assigned(settings)
 
 
 @pytest.mark.parametrize(
@@ -129,10 +145,10 @@ def test_settings_that_do_not_fit_together_are_refused(
 
 def test_one_item_cannot_be_split() -> None:
     with pytest.raises(DataError, match="split of 1 items is empty"):
-        assign(items(["a"]), section(split="hash"), 1)
+        items(["a"]).assigned(section(split="hash"))
 
 
 def test_indices_rise_and_are_whole_numbers() -> None:
-    for indices in assign(items(MANY), section(split="hash"), 1).parts.values():
+    for indices in items(MANY).assigned(section(split="hash")).parts.values():
         assert indices.dtype == np.int64
         assert (np.diff(indices) > 0).all()

@@ -26,7 +26,7 @@ def write_atomic(path: Path | str, write: Callable[[BinaryIO], Any]) -> None:
     place.
     """
     path = Path(path)
-    with _named(path):
+    with naming(path):
         target = _target(path)
         if _is_stream(target):
             with target.open("wb") as stream:
@@ -51,7 +51,7 @@ def _write_beside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def naming(path: Path | str) -> Iterator[None]:
     """An OSError inside names ``path``: that of a write names nothing, or the temporary file."""
     try:
         yield

@@ -13,11 +13,16 @@ _LINE_SECONDS = 5.0
 class Progress:
     """Counts steps and shows rate, time left and a note such as the loss.
 
-    On a terminal it is a tqdm bar; elsewhere one line every few seconds, and one at the end.
+    On a terminal it is a tqdm bar; elsewhere one line every few seconds, and one at the end, which
+    ``brief`` leaves out after work so short that no other was shown. ``total``: 0 where it is not
+    known.
     """
 
-    def __init__(self, title: str, total: int, start: int = 0, unit: str = "step") -> None:
+    def __init__(
+        self, title: str, total: int, start: int = 0, unit: str = "step", brief: bool = False
+    ) -> None:
         self.title, self.total, self.unit = title, total, unit
+        self._silent = brief
         self._start = self._done = start
         self._began = self._said = time.monotonic()
         self._note = ""
@@ -25,7 +30,9 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, initial=start, desc=title, unit=unit, leave=True)
+            self._bar = tqdm(
+                total=total or None, initial=start, desc=title, unit=unit, leave=not brief
+            )
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -48,14 +55,14 @@ class Progress:
         now = time.monotonic()
         rate = (self._done - self._start) / max(now - self._began, 1e-9)
         left = (self.total - self._done) / rate if rate > 0 else float("inf")
+        of, when = (f"/{self.total}", f", {left:.0f} s left") if self.total else ("", "")
         note = f", {self._note}" if self._note else ""
         print(
-            f"{self.title}: {self._done}/{self.total} {self.unit}s, "
-            f"{rate:.1f} {self.unit}s/s, {left:.0f} s left{note}",
+            f"{self.title}: {self._done}{of} {self.unit}s, {rate:.1f} {self.unit}s/s{when}{note}",
             file=sys.stderr,
             flush=True,
         )
-        self._said = now
+        self._said, self._silent = now, False
 
     def __enter__(self) -> Self:
         return self
@@ -68,5 +75,5 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None:
+        elif kind is None and not self._silent:
             self._say()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from genline.core.params import PARAMS_FILE, load_yaml
+from genline.data.engines.config import read_workers
+from genline.data.engines.start import start
 from genline.data.sources import registry
 from genline.data.sources.config import read_source
 
@@ -14,8 +16,10 @@ RAW = Path("data/raw")
 def run(dataset: str) -> None:
     """Write ``data/raw/<dataset>`` from the source that params.yaml names."""
     folder = RAW / dataset
-    source = read_source(dataset, load_yaml(PARAMS_FILE))
-    registry.fetch(source, folder)
+    params = load_yaml(PARAMS_FILE)
+    source = read_source(dataset, params)
+    with start(read_workers(params)) as engine:
+        registry.fetch(source, folder, engine)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     items = registry.record(folder).get("items")

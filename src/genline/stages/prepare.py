@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from genline.core.errors import DataError
 from genline.core.files import read_json
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
+from genline.data.engines.config import read_workers
+from genline.data.engines.start import start
 from genline.data.preparation import images, texts
 from genline.data.preparation.config import PrepareImages, PrepareTexts
 from genline.data.preparation.folder import META, write_folder
-from genline.data.sources import registry
+from genline.data.sources import parts, registry
 
 RAW, VALIDATED, PREPARED = Path("data/raw"), Path("data/validated"), Path("data/prepared")
 
@@ -25,18 +26,22 @@ def run(dataset: str) -> None:
     raw = RAW / dataset
     source = registry.of_kind(raw, lookup(params, f"{key}.kind"), dataset)
     if source["kind"] == "image":
-        read: Any = partial(registry.items, raw)
-        section = read_section(PrepareImages, f"{key}.prepare", params)
-        write = partial(images.prepare, read, source, section, seed)
+        section: Any = read_section(PrepareImages, f"{key}.prepare", params)
+        make: Any = images.prepare
     else:
-        items: Any = registry.items(raw)
-        write = partial(
-            texts.prepare, items, read_section(PrepareTexts, f"{key}.prepare", params), seed
-        )
+        section, make = read_section(PrepareTexts, f"{key}.prepare", params), texts.prepare
     _require_valid(VALIDATED / dataset / "result.json", dataset)
     origin = {name: source[name] for name in ("name", "versions")}
     folder = PREPARED / dataset
-    write_folder(folder, lambda building: {**write(building), "source": origin})
+    found = parts.parts(raw)
+    with start(read_workers(params)) as engine:
+        write_folder(
+            folder,
+            lambda building: {
+                **make(found, source, section, seed, building, engine),
+                "source": origin,
+            },
+        )
     _say(dataset, source["kind"], read_json(folder / META))
 
 

@@ -2,111 +2,127 @@
 
 Whatever the way, an item equal to one of a later split (test after validation after train) is
 left out of the earlier one: what is tested on was never trained on.
+
+What decides is kept in 17 bytes an item. Contents and groups stand there as 64 bits of their
+sha256: among ten million, that two differ and are taken for equal has a chance of 3 in a million.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from genline.core.errors import DataError
 from genline.data.preparation.config import Prepare
-from genline.data.preparation.splits import Indices, split
+from genline.data.preparation.equal import first_of_equal
+from genline.data.preparation.splits import shuffle
 from genline.data.prepared import SPLITS, SplitName
 from genline.data.sources.items import Keys
 
+PLACES: dict[str, int] = {name: place for place, name in enumerate(SPLITS)}
+NONE = -1
+# Of one item. home: its place in SPLITS as source or time says, or NONE. digest: of its content.
+# draw: of what it belongs with, its group or else its content; uniform, so that it also draws lots.
+ITEM = np.dtype([("home", "i1"), ("digest", "<u8"), ("draw", "<u8")])
+Homes = npt.NDArray[np.int8]
 
-@dataclass(frozen=True)
-class Items:
-    """What decides on the split of each item, all of one length."""
 
-    names: Sequence[str]
-    keys: Sequence[Keys]
-    digests: Sequence[str]  # equal where the contents are
-    strata: Sequence[Hashable]  # such as labels
+def describe(name: str, keys: Keys, content: bytes, section: Prepare) -> tuple[int, int, int]:
+    """An :data:`ITEM`. Raises DataError naming an item without the key that is needed."""
+    digest = hashlib.sha256(content).hexdigest()
+    draw = hashlib.sha256((keys.group or digest).encode()).digest()
+    home = NONE
+    if section.split == "given":
+        if not keys.split:
+            raise DataError(
+                f"{name}: its source gives it no split; set prepare.split to hash or shuffle"
+            )
+        home = PLACES[keys.split]
+    elif section.split == "time":
+        home = _by_time(name, keys.time, section)
+    return home, int(digest[:16], 16), int.from_bytes(draw[:8], "big")
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Indices of each split, rising, and how many items stand in none as they repeat across."""
+    """homes: int8 (n,), the place of each item in SPLITS, NONE for those that repeat across."""
 
-    parts: dict[SplitName, Indices]
-    repeated_across: int
+    homes: Homes
+
+    @property
+    def repeated_across(self) -> int:
+        """Items that stand in no split, since a later one has an equal."""
+        return int((self.homes == NONE).sum())
+
+    @property
+    def parts(self) -> dict[SplitName, npt.NDArray[np.int64]]:
+        """Indices of each split, rising."""
+        return {name: np.flatnonzero(self.homes == place) for name, place in places()}
 
 
-def assign(items: Items, section: Prepare, seed: int) -> Assignment:
-    """The split of every item. Raises DataError naming an item without the key that is needed,
-    and for a split that would be empty.
+def places() -> Iterable[tuple[SplitName, int]]:
+    """Each split and its number."""
+    return ((name, place) for place, name in enumerate(SPLITS))
+
+
+def assign(
+    items: npt.NDArray[Any], section: Prepare, seed: int, strata: npt.NDArray[np.int64] | None
+) -> Assignment:
+    """The split of every item. Raises DataError for a split that would be empty.
+
+    items: :data:`ITEM` (n,). strata: (n,), such as labels, in each of which ``shuffle`` keeps the
+    shares; None for one stratum.
     """
+    digests, draws = items["digest"], items["draw"]
     if section.split == "shuffle":
         # Equal items, or those of one group, move together.
-        groups = [k.group or d for k, d in zip(items.keys, items.digests, strict=True)]
-        parts = split(groups, items.strata, section.valid, section.test, seed)
-        homes = _homes(parts, len(groups))
+        homes = shuffle(draws, strata, section.valid, section.test, seed)
     elif section.split == "hash":
-        homes = [_by_hash(items, i, section.valid, section.test) for i in range(len(items.names))]
+        homes = _by_hash(draws, section.valid, section.test)
     elif section.split == "given":
-        homes = _given(items, section)
+        homes = _given(items["home"], draws, section)
     else:
-        homes = _by_time(items, section)
-    kept = _without_repeats(homes, items.digests)
-    found = {n: np.array([i for i in kept if homes[i] == n], np.int64) for n in SPLITS}
-    for name, indices in found.items():
-        if not len(indices):
+        homes = np.array(items["home"])
+    homes = _without_repeats(homes, digests)
+    for name, place in places():
+        if not (homes == place).any():
             raise DataError(
                 f"the {name} split of {len(homes)} items is empty (split: {section.split}, valid "
                 f"{section.valid:g}, test {section.test:g}); raise its share or give more data"
             )
-    return Assignment(found, len(homes) - len(kept))
+    return Assignment(homes)
 
 
-def _homes(parts: dict[SplitName, Indices], count: int) -> list[SplitName]:
-    homes: list[SplitName] = ["train"] * count
-    for name, indices in parts.items():
-        for index in indices.tolist():
-            homes[index] = name
-    return homes
-
-
-def _by_hash(items: Items, index: int, valid: float, test: float) -> SplitName:
+def _by_hash(draws: npt.NDArray[np.uint64], valid: float, test: float) -> Homes:
     """From the item alone, so that it stays where it is whatever else comes or goes."""
-    key = items.keys[index].group or items.digests[index]
-    draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return "test" if draw < test else "valid" if draw < test + valid else "train"
-
-
-def _given(items: Items, section: Prepare) -> list[SplitName]:
-    """As the source says; a split that it never names takes its share of train, by hash."""
-    given = {k.split for k in items.keys}
-    if "" in given:
-        name = items.names[[k.split for k in items.keys].index("")]
-        raise DataError(
-            f"{name}: its source gives it no split; set prepare.split to hash or shuffle"
-        )
-    valid = 0.0 if "valid" in given else section.valid
-    test = 0.0 if "test" in given else section.test
-    homes: list[SplitName] = []
-    for index, keys in enumerate(items.keys):
-        home = next(name for name in SPLITS if name == keys.split)
-        homes.append(_by_hash(items, index, valid, test) if home == "train" else home)
+    uniform = draws / 2.0**64
+    homes = np.full(len(draws), PLACES["train"], np.int8)
+    homes[uniform < test + valid] = PLACES["valid"]
+    homes[uniform < test] = PLACES["test"]
     return homes
 
 
-def _by_time(items: Items, section: Prepare) -> list[SplitName]:
+def _given(given: Homes, draws: npt.NDArray[np.uint64], section: Prepare) -> Homes:
+    """As the source says; a split that it never names takes its share of train, by hash."""
+    valid = 0.0 if (given == PLACES["valid"]).any() else section.valid
+    test = 0.0 if (given == PLACES["test"]).any() else section.test
+    drawn = _by_hash(draws, valid, test)
+    return np.where(given == PLACES["train"], drawn, given)
+
+
+def _by_time(name: str, time: str, section: Prepare) -> int:
     first_valid, first_test = section.valid_from, section.test_from
     assert first_valid is not None  # the section checks that both are given, and alike
     assert first_test is not None
-    homes: list[SplitName] = []
-    for name, keys in zip(items.names, items.keys, strict=True):
-        time = _moment(name, keys.time, isinstance(first_test, str))
-        # Of one kind, which mypy cannot see.
-        homes.append(
-            "test" if time >= first_test else "valid" if time >= first_valid else "train"  # type: ignore[operator]
-        )
-    return homes
+    found = _moment(name, time, isinstance(first_test, str))
+    # Of one kind, which mypy cannot see.
+    home = "test" if found >= first_test else "valid" if found >= first_valid else "train"  # type: ignore[operator]
+    return PLACES[home]
 
 
 def _moment(name: str, time: str, text: bool) -> str | float:
@@ -122,10 +138,9 @@ def _moment(name: str, time: str, text: bool) -> str | float:
         ) from None
 
 
-def _without_repeats(homes: Sequence[SplitName], digests: Sequence[str]) -> list[int]:
-    """Indices of the items that no later split has too."""
-    place = {name: number for number, name in enumerate(SPLITS)}
-    last: dict[str, int] = {}
-    for home, digest in zip(homes, digests, strict=True):
-        last[digest] = max(last.get(digest, 0), place[home])
-    return [i for i, home in enumerate(homes) if place[home] == last[digests[i]]]
+def _without_repeats(homes: Homes, digests: npt.NDArray[np.uint64]) -> Homes:
+    """NONE for the items that a later split has too."""
+    first = first_of_equal(digests)
+    last = np.full(len(homes), NONE, np.int8)
+    np.maximum.at(last, first, homes)
+    return np.where(homes == last[first], homes, np.int8(NONE))

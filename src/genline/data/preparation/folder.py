@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from genline.core.files import digest_file, write_atomic, write_json
+from genline.core.files import digest_file, naming, write_atomic, write_json
 from genline.core.folders import replaced_folder
 
 META = "meta.json"
+SCRATCH = "scratch"  # in the folder while it is made
 
 
 def write_array(folder: Path, name: str, array: npt.NDArray[Any]) -> None:
     write_atomic(folder / f"{name}.npy", lambda file: np.save(file, array, allow_pickle=False))
 
 
+def write_header(file: BinaryIO, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
+    """What stands before the numbers of an array in a ``.npy`` file."""
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def write_blocks(
+    path: Path, dtype: npt.DTypeLike, length: int, blocks: Iterable[npt.NDArray[Any]]
+) -> None:
+    """One array of ``length`` numbers out of its parts, of which memory holds one."""
+    with path.open("wb") as file:
+        with naming(path):
+            write_header(file, dtype, (length,))
+        for block in blocks:
+            with naming(path):
+                file.write(np.ascontiguousarray(block, dtype).data)
+
+
 def write_folder(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     """Let ``write`` fill a new folder and return its meta, then put it in place of ``folder``.
 
-    ``meta.json`` also holds the sha256 of each file.
+    ``meta.json`` also holds the sha256 of each file; what stands in ``SCRATCH`` goes.
     """
     with replaced_folder(folder) as building:
         meta = write(building)
+        shutil.rmtree(building / SCRATCH, ignore_errors=True)
         digests = {path.name: digest_file(path) for path in sorted(building.iterdir())}
         write_json(building / META, {**meta, "digests": digests})

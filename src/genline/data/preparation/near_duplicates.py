@@ -15,12 +15,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-_WORD = re.compile(r"\w+")
-_GRAM = 3
+from genline.data.words import UNSPACED
+
+# Where no spaces part words, each character stands for one.
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
+GRAM = 3
 _NO_WORD = 0  # fills up a text of fewer words
 
 Integers = npt.NDArray[np.int64]
@@ -59,7 +63,7 @@ def distinct(texts: Sequence[str], threshold: float) -> list[int]:
         candidates = {other for gram in shared for other in holders.get(gram, ())}
         if candidates:
             own = set(grams.tolist())
-            if any(_reaches(own, sets.of(other), limit) for other in candidates):
+            if any(reaches(own, sets.of(other), limit) for other in candidates):
                 continue
         kept.append(index)
         for gram in shared:
@@ -71,8 +75,8 @@ def _sets(texts: Sequence[str]) -> _Sets:
     known: dict[str, int] = {}
     words, lengths = array("q"), array("q")
     for text in texts:
-        found = [known.setdefault(w, len(known) + 1) for w in _WORD.findall(text.lower())]
-        found += [_NO_WORD] * (_GRAM - len(found))
+        found = [known.setdefault(w, len(known) + 1) for w in WORD.findall(text.lower())]
+        found += [_NO_WORD] * (GRAM - len(found))
         words.extend(found)
         lengths.append(len(found))
     text_of, grams = _grams(np.array(words), np.array(lengths), len(known) + 1)
@@ -91,15 +95,16 @@ def _grams(
 ) -> tuple[npt.NDArray[np.int32], Integers]:
     """The text and the number of each 3-gram, equal ones having one number."""
     text_of = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    within = text_of[: -_GRAM + 1] == text_of[_GRAM - 1 :]
-    text_of = text_of[: -_GRAM + 1][within]
+    within = text_of[: -GRAM + 1] == text_of[GRAM - 1 :]
+    text_of = text_of[: -GRAM + 1][within]
     # By way of pairs, since the product of three numbers might not fit.
     _, numbers = np.unique(words[:-2][within] * known + words[1:-1][within], return_inverse=True)
     _, numbers = np.unique(numbers * known + words[2:][within], return_inverse=True)
     return text_of, numbers
 
 
-def _reaches(x: set[int], y: Integers, limit: Fraction) -> bool:
+def reaches(x: set[int], y: npt.NDArray[Any], limit: Fraction) -> bool:
+    """Whether the Jaccard similarity of two sets is at least ``limit``; ``y`` holds each once."""
     smaller, larger = sorted((len(x), len(y)))
     if smaller * limit.denominator < limit.numerator * larger:
         return False

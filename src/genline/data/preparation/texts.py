@@ -1,11 +1,15 @@
-"""Texts into packed splits of token ids, with the tokenizer that made them."""
+"""Texts into packed splits of token ids, with the tokenizer that made them.
+
+The texts go through in parts: cleaned, into a store on disk; near-duplicates and splits are decided
+by what is known of each; the tokenizer is trained on those of train; each part is encoded, and the
+parts are joined. Memory holds a few parts, and some dozens of bytes of each other text.
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,132 +17,173 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.core.errors import DataError
-from genline.core.files import digest_bytes, write_text
-from genline.data.preparation.assignment import Items, assign
+from genline.core.files import write_text
+from genline.core.progress import Progress
+from genline.data.engines.ordered import Engine
+from genline.data.preparation import distinct
+from genline.data.preparation.assignment import NONE, Homes, assign, places
 from genline.data.preparation.config import PrepareTexts
-from genline.data.preparation.folder import write_array
-from genline.data.preparation.near_duplicates import distinct
-from genline.data.prepared import SPLITS, UNK, SplitName, TextSpec, spec_to_json
-from genline.data.sources.items import Keys, TextItem
-from genline.data.tokenizer import TextTokenizer, count_pieces
+from genline.data.preparation.folder import SCRATCH, write_blocks
+from genline.data.preparation.lengths import Lengths
+from genline.data.preparation.text_parts import (
+    Encoded,
+    clean_part,
+    encode_part,
+    lengths_file,
+    tokens_file,
+)
+from genline.data.preparation.text_store import ChosenTexts, TextStore
+from genline.data.prepared import SPLITS, SplitName, TextSpec, spec_to_json
+from genline.data.sources.parts import Part
+from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer.text_tokenizer import token_dtype
 
-# All of Unicode's category Cc.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-Ids = npt.NDArray[np.int64]
+Kept = npt.NDArray[np.bool_]
 
 
 def prepare(
-    items: Iterable[TextItem],
+    raw: list[Part],
+    source: dict[str, Any],
     section: PrepareTexts,
     seed: int,
     folder: Path,
+    engine: Engine,
 ) -> dict[str, Any]:
     """Write ``<split>_tokens.npy``, ``<split>_offsets.npy`` and the tokenizer; return the meta.
 
     Near-duplicates go before the splits are drawn, so that no test text has a twin in train; the
-    vocabulary is that of the train split alone. The meta says what was dropped and why.
+    vocabulary is that of the train split alone. The meta says what was dropped and why. What was
+    made on the way stays in ``SCRATCH``.
     """
-    short: list[_Cleaned] = []
-    lengths: list[int] = []
-    for item in items:
-        text = clean(item.text)
-        lengths.append(count_pieces(text))
-        if 0 < lengths[-1] <= section.max_tokens:
-            short.append(_Cleaned(item.name, text, item.keys))
-    if section.split == "given":
-        # Of a pair of near-duplicates the one of the later split stays.
-        short.sort(key=lambda cleaned: -_PLACES.get(cleaned.keys.split, 0))
-    chosen = [short[i] for i in distinct([c.text for c in short], section.near_duplicates)]
-    kept = [c.text for c in chosen]
-    left_out = {
-        "empty": lengths.count(0),
-        "too_long": sum(n > section.max_tokens for n in lengths),
-        "near_duplicate": len(short) - len(kept),
-    }
-    if not kept:
-        raise DataError(f"no text is left: {_counted(len(lengths), left_out, section)}")
+    store, counts, words = _clean(raw, source, section, folder / SCRATCH, engine)
+    items = store.items()
+    kept = _distinct(store, items["home"], words, section, engine)
+    counts["near_duplicate"] = len(kept) - int(kept.sum())
+    if not kept.any():
+        raise DataError(f"no text is left: {_counted(counts, section)}")
     try:
-        found = assign(_items(chosen), section, seed)
+        assigned = assign(items[kept], section, seed, None)
     except DataError as error:
-        raise DataError(f"{error}; {_counted(len(lengths), left_out, section)}") from None
-    parts = found.parts
-    tokenizer = TextTokenizer.train([kept[i] for i in parts["train"]], section.vocabulary)
-    unknown: dict[SplitName, float] = {}
-    dropped = 0
-    counts: dict[SplitName, int] = {}
-    for name in SPLITS:
-        encoded = tokenizer.encode(kept[i] for i in parts[name])
-        unknown[name] = unknown_share(encoded)
-        if section.unknown == "drop":
-            known = [ids for ids in encoded if UNK not in ids]
-            dropped += len(encoded) - len(known)
-            encoded = known
-        if not encoded:
-            raise DataError(
-                f"no {name} text is left: each of {len(parts[name])} has a word outside the "
-                f"vocabulary of {tokenizer.size}; "
-                f"{_counted(len(lengths), left_out, section)}, or raise vocabulary, or set unknown "
-                "to keep"
-            )
-        _write_split(folder, name, encoded, tokenizer.size)
-        counts[name] = len(encoded)
+        raise DataError(f"{error}; {_counted(counts, section)}") from None
+    del items
+    homes = np.full(len(kept), NONE, np.int8)
+    homes[kept] = assigned.homes
+    tokenizer = TextTokenizer.train(
+        ChosenTexts(store, homes == 0), section.vocabulary, section.tokenizer
+    )
     write_text(folder / "tokenizer.json", tokenizer.to_json())
-    return {
+    encoded = _encode(store, homes, folder / "tokenizer.json", section, engine)
+    for found in encoded.values():
+        counts += found.left_out
+    for name, place in places():
+        if not encoded[name].kept.texts:
+            raise DataError(
+                f"no {name} text is left of {int((homes == place).sum())} with a vocabulary of "
+                f"{tokenizer.size}: {_counted(counts, section)}"
+            )
+        _pack(store, name, encoded[name], tokenizer.size, folder)
+    meta = {
         "spec": spec_to_json(TextSpec(tokenizer.size, section.max_tokens)),
-        "counts": counts,
+        "counts": {name: encoded[name].kept.texts for name in SPLITS},
         "dropped": {
-            **left_out,
-            "repeated_across_splits": found.repeated_across,
-            "unknown_word": dropped,
+            **_left_out(counts),
+            "repeated_across_splits": assigned.repeated_across,
+            "unknown_word": counts["unknown_word"],
         },
-        "unknown_tokens": unknown,
+        "unknown_tokens": {
+            name: encoded[name].unknown / max(encoded[name].tokens, 1) for name in SPLITS
+        },
     }
+    if section.tokenizer == "word":
+        return meta
+    lengths = sum((found.kept for found in encoded.values()), Lengths())
+    return meta | {"tokenizer": section.tokenizer, "lengths": lengths.to_json()}
 
 
-@dataclass(frozen=True)
-class _Cleaned:
-    name: str
-    text: str
-    keys: Keys
+# Why a text is left out, and what lets more through.
+_KNOBS = {
+    "empty": "give more data",
+    "too_long": "raise max_tokens {0.max_tokens}, or set too_long to cut",
+    "near_duplicate": "raise near_duplicates {0.near_duplicates:g}",
+    "too_short": "lower min_words, min_characters or min_tokens",
+    "unknown_word": "raise vocabulary, or set unknown to keep",
+}
+_USUAL = ("empty", "too_long", "near_duplicate")  # told even where there are none
 
 
-_PLACES: dict[str, int] = {name: number for number, name in enumerate(SPLITS)}
+def _clean(
+    raw: list[Part], source: dict[str, Any], section: PrepareTexts, folder: Path, engine: Engine
+) -> tuple[TextStore, Counter[str], int]:
+    """The cleaned texts; how many raw ones there are (``raw``) and are left out; their words."""
+    folder.mkdir()
+    counts: Counter[str] = Counter()
+    kept: list[int] = []
+    words = 0
+    with Progress("cleaning", source.get("items", 0), unit="text", brief=True) as bar:
+        for part in engine.map(partial(clean_part, section, folder), raw):
+            counts += part.left_out + Counter(raw=part.raw)
+            kept.append(part.kept)
+            words += part.words
+            bar.advance(part.items)
+    return TextStore(folder, tuple(kept)), counts, words
 
 
-def _items(chosen: list[_Cleaned]) -> Items:
-    digests = [digest_bytes(c.text.encode()) for c in chosen]
-    return Items([c.name for c in chosen], [c.keys for c in chosen], digests, [""] * len(chosen))
+def _distinct(
+    store: TextStore, given: Homes, words: int, section: PrepareTexts, engine: Engine
+) -> Kept:
+    # Of a pair of near-duplicates the one of the later split stays.
+    order = np.argsort(-given, kind="stable") if section.split == "given" else np.arange(len(given))
+    by = section.near_duplicates_by
+    if by == "exact" or (by == "auto" and words <= distinct.EXACT_WORDS):
+        return distinct.exactly(store, order, section.near_duplicates)
+    return distinct.by_min_hash(store, order, section.near_duplicates, engine)
 
 
-def _counted(count: int, left_out: dict[str, int], section: PrepareTexts) -> str:
-    """Where ``count`` raw texts have gone before the splits, and which knob lets more through."""
-    kept = count - sum(left_out.values())
-    knobs = {
-        "empty": "give more data",
-        "too_long": f"raise max_tokens {section.max_tokens}",
-        "near_duplicate": f"raise near_duplicates {section.near_duplicates:g}",
-    }
-    most = max(left_out, key=lambda reason: left_out[reason])
-    advice = knobs[most] if left_out[most] else "give more data"
-    lost = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in left_out.items())
-    return f"of {count:,} texts {kept:,} were kept ({lost}): {advice}"
+def _encode(
+    store: TextStore, homes: Homes, tokenizer: Path, section: PrepareTexts, engine: Engine
+) -> dict[SplitName, Encoded]:
+    """Encode all parts; the counts of each split."""
+    totals = dict.fromkeys(SPLITS, Encoded())
+    encode = partial(encode_part, store, tokenizer, section)
+    tasks = ((part, homes[own]) for part, own in store.slices())
+    with Progress("encoding", len(store), unit="text", brief=True) as bar:
+        for count, found in zip(store.counts, engine.map(encode, tasks), strict=True):
+            totals = {name: totals[name] + found[name] for name in SPLITS}
+            bar.advance(count)
+    return totals
 
 
-def clean(text: str) -> str:
-    """Unicode NFC, without control characters, white space made single."""
-    composed = unicodedata.normalize("NFC", text)
-    return " ".join(_CONTROL.sub(" ", composed).split())
+def _pack(store: TextStore, name: SplitName, encoded: Encoded, size: int, folder: Path) -> None:
+    """The encoded parts of a split, joined."""
+    dtype = token_dtype(size)
+    parts = range(len(store.counts))
+    tokens = (np.load(tokens_file(store, part, name)) for part in parts)
+    write_blocks(folder / f"{name}_tokens.npy", dtype, encoded.kept.tokens, tokens)
+    lengths = (np.load(lengths_file(store, part, name)) for part in parts)
+    write_blocks(
+        folder / f"{name}_offsets.npy", np.int64, encoded.kept.texts + 1, _offsets(lengths)
+    )
 
 
-def unknown_share(encoded: list[Ids]) -> float:
-    """Share of tokens outside the vocabulary, before any text is dropped."""
-    tokens = sum(len(ids) for ids in encoded)
-    return sum(int((ids == UNK).sum()) for ids in encoded) / max(tokens, 1)
+def _offsets(lengths: Iterator[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:
+    end = np.zeros(1, np.int64)
+    yield end
+    for block in lengths:
+        ends = end[-1] + np.cumsum(block)
+        yield ends
+        end = ends if len(ends) else end
 
 
-def _write_split(folder: Path, name: str, encoded: list[Ids], size: int) -> None:
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(ids) for ids in encoded], out=offsets[1:])
-    tokens = np.concatenate(encoded).astype(np.uint16 if size <= 2**16 else np.uint32)
-    write_array(folder, f"{name}_tokens", tokens)
-    write_array(folder, f"{name}_offsets", offsets)
+def _left_out(counts: Counter[str]) -> dict[str, int]:
+    """Texts left out by reason; of the rarer ones only where there are some."""
+    return {why: counts[why] for why in _KNOBS if why in _USUAL or counts[why]}
+
+
+def _counted(counts: Counter[str], section: PrepareTexts) -> str:
+    """Where the raw texts have gone, and which knob lets more through."""
+    lost = _left_out(counts)
+    most = max(lost, key=lambda reason: lost[reason])
+    advice = _KNOBS[most].format(section) if lost[most] else "give more data"
+    listed = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in lost.items())
+    kept = counts["raw"] - sum(lost.values())
+    return f"of {counts['raw']:,} texts {kept:,} were kept ({listed}): {advice}"

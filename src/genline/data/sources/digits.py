@@ -19,6 +19,7 @@ import numpy as np
 
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes, require_regular, write_bytes
+from genline.data.engines.ordered import Engine
 from genline.data.sources.config import Digits
 from genline.data.sources.items import ImageItem
 
@@ -27,7 +28,7 @@ HEIGHT = WIDTH = 8
 LEVELS, CLASSES = 17, 10
 
 
-def fetch(section: Digits, folder: Path) -> dict[str, Any]:
+def fetch(section: Digits, folder: Path, engine: Engine) -> dict[str, Any]:
     """Copy the file out of the installed scikit-learn, byte for byte; return its record."""
     spec = importlib.util.find_spec("sklearn")
     places = spec.submodule_search_locations if spec else None

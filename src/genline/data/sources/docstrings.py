@@ -18,6 +18,7 @@ from typing import Any
 from genline.core import wording
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes, require_regular, write_bytes
+from genline.data.engines.ordered import Engine
 from genline.data.sources.config import Docstrings
 from genline.data.sources.items import TextItem
 from genline.data.sources.mining import (
@@ -35,7 +36,7 @@ _CHUNK = 40  # files a task, small enough that two processes end together
 Task = tuple[str, Path, list[Path], int, int]  # package, its root, files, min and max words
 
 
-def fetch(section: Docstrings, folder: Path) -> dict[str, Any]:
+def fetch(section: Docstrings, folder: Path, engine: Engine) -> dict[str, Any]:
     """Write the sentences of all packages, each once; return their record."""
     lines = list(mine(section.packages, section.min_words, section.max_words))
     content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()

@@ -1,7 +1,7 @@
 """Every source by name. A source is a module with two functions:
 
-``fetch(section, folder) -> dict`` writes the raw files into ``folder`` and returns what to record
-of them; ``items(folder)`` reads them back one by one, in a fixed order.
+``fetch(section, folder, engine) -> dict`` writes the raw files into ``folder`` and returns what to
+record of them; ``items(folder)`` reads them back one by one, in a fixed order.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, cast
 from genline.core.errors import DataError, nearest
 from genline.core.files import read_json, write_json
 from genline.core.folders import replaced_folder
+from genline.data.engines.ordered import Engine, Here
+from genline.data.sources import packed
 from genline.data.sources.config import SOURCES, Source
 from genline.data.sources.items import Items
 
@@ -20,13 +22,14 @@ RECORD = "source.json"
 _AGAIN = "run the download stage again"
 
 
-def fetch(section: Source, folder: Path) -> None:
+def fetch(section: Source, folder: Path, engine: Engine | None = None) -> None:
     """Write the raw files of ``section`` and their record ``source.json`` as ``folder``.
 
-    On failure, what stood there before is untouched.
+    ``engine``: where many files or a large one are read; by default in this process. On failure,
+    what stood there before is untouched.
     """
     with replaced_folder(folder) as building:
-        record = _module(section.name).fetch(section, building)
+        record = _module(section.name).fetch(section, building, engine or Here())
         write_json(building / RECORD, {"name": section.name, "kind": section.kind, **record})
 
 
@@ -54,6 +57,11 @@ def record(folder: Path) -> dict[str, Any]:
 def items(folder: Path) -> Items:
     """The raw items in ``folder``, read by the source that wrote them."""
     return cast(Items, _module(record(folder)["name"]).items(folder))
+
+
+def is_packed(folder: Path) -> bool:
+    """Whether the raw items in ``folder`` are in the form that own and catalogued data have."""
+    return bool(_module(record(folder)["name"]).items is packed.items)
 
 
 def of_kind(folder: Path, kind: str, dataset: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from genline.core.errors import DataError
 from genline.core.files import digest_value
+from genline.data.engines.ordered import Engine
 from genline.data.sources.catalogue.cache import obtain
 from genline.data.sources.catalogue.formats import IMAGE_FORMATS, TEXT_FORMATS
 from genline.data.sources.catalogue.manifest import read_manifest
@@ -16,7 +17,7 @@ from genline.data.sources.packed import BadItems, items, write_images, write_tex
 __all__ = ["fetch", "items"]
 
 
-def fetch(section: Catalogued, folder: Path) -> dict[str, Any]:
+def fetch(section: Catalogued, folder: Path, engine: Engine) -> dict[str, Any]:
     """Get the files of the manifest and pack their items into ``folder``; return their record."""
     manifest = read_manifest(section.path)
     if manifest.kind != section.kind:

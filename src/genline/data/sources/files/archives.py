@@ -7,6 +7,7 @@ them, but an archive that holds them is not what it says.
 from __future__ import annotations
 
 import io
+import os
 import stat
 import tarfile
 import zipfile
@@ -33,10 +34,15 @@ LARGEST_MEMBER = 2**30
 
 @dataclass(frozen=True)
 class Member:
-    """A file by its relative name, and how to read it; good until the next is asked for."""
+    """A file by its relative name, and how to read it.
+
+    Good until the next is asked for; with a ``path``, a file of its own, at any time by
+    :func:`read_file`.
+    """
 
     name: str
     read: Callable[[], bytes]
+    path: Path | None = None
 
 
 def is_archive(path: Path) -> bool:
@@ -67,6 +73,15 @@ def members(path: Path, wanted: Callable[[str], bool] | None = None) -> Iterator
             yield member
 
 
+def count_members(path: Path, wanted: Callable[[str], bool]) -> int:
+    """About how many :func:`members` will find; 0 where finding out means unpacking them all."""
+    if not path.is_dir():
+        return 0
+    return sum(
+        wanted(name) and not name.startswith(".") for _, _, names in os.walk(path) for name in names
+    )
+
+
 def _is_text(name: str) -> bool:
     # Names of other encodings come with lone surrogates, which nothing can write down.
     try:
@@ -76,18 +91,27 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _in_folder(folder: Path) -> Iterator[Member]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            if path.is_symlink():  # it would not be looked into
+def _in_folder(folder: Path, above: str = "") -> Iterator[Member]:
+    """Depth first, each folder in the order of its names: no more than one is held at a time."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        raise DataError(f"{folder}: vanished while it was read") from None
+    for entry in entries:
+        path, name = Path(entry.path), above + entry.name
+        if entry.is_dir():
+            if entry.is_symlink():  # it would not be looked into
                 raise DataError(f"{path}: is a link to a folder; put the folder itself there")
-            continue
-        if not path.is_file():
+            yield from _in_folder(path, f"{name}/")
+        elif not entry.is_file():
             raise DataError(f"{path}: is a link to nothing, or no regular file; take it out")
-        yield Member(path.relative_to(folder).as_posix(), partial(_read, path))
+        else:
+            yield Member(name, partial(read_file, path), path)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The content of one item's file. Raises DataError for one too large, or gone."""
     try:
         if path.stat().st_size > LARGEST_MEMBER:
             raise DataError(f"{path}: larger than {LARGEST_MEMBER} bytes, wanted one item a file")

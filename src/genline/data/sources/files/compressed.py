@@ -72,6 +72,15 @@ class _Bounded(io.RawIOBase):
         return len(content)
 
 
+def is_plain(path: Path) -> bool:
+    """Whether ``path`` is a file, and begins as no compressed one does."""
+    if not path.is_file() or path.suffix in SUFFIXES:
+        return False
+    with path.open("rb") as file:
+        start = file.read(8)
+    return not any(start.startswith(magic) for magic, _ in _FORMATS.values())
+
+
 def unpacked(file: BinaryIO, name: str) -> io.BufferedReader:
     """The content of ``file``, whatever compression its first bytes tell.
 

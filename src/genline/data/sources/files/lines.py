@@ -25,12 +25,15 @@ class Line:
     trouble: str = ""
 
 
-def lines(stream: io.BufferedReader, encoding: Encoding, longest: int, name: str) -> Iterator[Line]:
+def lines(
+    stream: io.BufferedReader, encoding: Encoding, longest: int, name: str, first: int = 1
+) -> Iterator[Line]:
     """Each line without its end, those empty too. ``longest``: most characters of one.
 
-    Raises DataError when the file is plainly in another encoding.
+    ``first``: the number of the first line, of a stream that begins later in its file. Raises
+    DataError when the file is plainly in another encoding.
     """
-    mark = _BYTE_ORDER_MARKS.get(stream.peek(2)[:2])
+    mark = _BYTE_ORDER_MARKS.get(stream.peek(2)[:2]) if first == 1 else None
     if mark and encoding != mark:
         raise DataError(f"{name}: is UTF-16; set encoding to utf-16, or save it as {encoding}")
     if encoding == "utf-16":
@@ -38,7 +41,7 @@ def lines(stream: io.BufferedReader, encoding: Encoding, longest: int, name: str
         return
     # In all other encodings the byte of a line feed is never part of another character.
     most = 4 * longest + 2
-    for number in count(1):
+    for number in count(first):
         content = stream.readline(most)
         if not content:
             return

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.core.errors import DataError, nearest
+from genline.data.engines.ordered import Engine
 from genline.data.sources.files.compressed import FREE_BYTES, LARGEST_RATIO
 from genline.data.sources.items import Keys
 from genline.data.sources.own.config import Array
@@ -23,7 +24,7 @@ _AXES = {"nhw": (0, 1, 2), "nhwc": (0, 3, 1, 2), "nchw": (0, 1, 2, 3)}
 _BLOCK = 1024  # images converted together
 
 
-def fetch(section: Array, folder: Path) -> dict[str, Any]:
+def fetch(section: Array, folder: Path, engine: Engine) -> dict[str, Any]:
     """Bring the arrays into one; return the record.
 
     Raises DataError naming the array whose dimensions, type, values or length do not fit.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from genline.core.errors import DataError
+from genline.data.engines.ordered import Engine
 from genline.data.sources.files.idx import open_idx
 from genline.data.sources.items import Keys
 from genline.data.sources.own.config import Idx, Part
@@ -19,7 +20,7 @@ from genline.data.sources.packed import BadItems, ImageRow, items, write_images
 __all__ = ["fetch", "items"]
 
 
-def fetch(section: Idx, folder: Path) -> dict[str, Any]:
+def fetch(section: Idx, folder: Path, engine: Engine) -> dict[str, Any]:
     """Bring the files into one array; return the record.
 
     Raises DataError naming the file whose header or length does not fit.

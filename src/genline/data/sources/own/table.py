@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genline.core.errors import DataError, nearest
+from genline.data.engines.ordered import Engine
 from genline.data.sources.files.compressed import open_data
 from genline.data.sources.files.lines import lines
 from genline.data.sources.items import Keys
@@ -23,7 +24,7 @@ _BATCH = 4096  # rows of Parquet read together
 Row = tuple[str, dict[str, Any]]  # where it stands, and its values by column
 
 
-def fetch(section: Table, folder: Path) -> dict[str, Any]:
+def fetch(section: Table, folder: Path, engine: Engine) -> dict[str, Any]:
     """Bring the texts into one table; return the record. Blank texts are no items.
 
     Raises DataError naming the file and row that cannot be read, unless such are skipped; and

@@ -1,0 +1,1 @@
+"""Engines: where the parts of a large piece of work are done, in order, with the same result."""
