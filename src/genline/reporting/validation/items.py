@@ -44,10 +44,12 @@ def typical(labels: Sequence[Hashable], count: int) -> list[int]:
 def offending(result: Mapping[str, Any]) -> list[str]:
     """Names of the items the page shows below the expectations that were not met."""
     return [
-        str(found["item"])
+        str(found[name])
         for expectation in result["expectations"]
         if not expectation["success"]
         for found in (expectation["offending"] or [])[:OFFENDERS]
+        for name in ("item", "same_as")
+        if name in found
     ]
 
 
@@ -58,6 +60,8 @@ def collect(items: Items, wanted: Collection[str], levels: int) -> dict[str, Sho
     for item in items:
         if item.name in names:
             found.setdefault(item.name, _show(item, levels))
+            if len(found) == len(names):
+                break
     return found
 
 
