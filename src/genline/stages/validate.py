@@ -10,7 +10,7 @@ from genline.core.errors import DataError
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.data.sources import registry
 from genline.data.validation.across import relate
-from genline.data.validation.config import Validate
+from genline.data.validation.config import Validate, nearness
 from genline.data.validation.drift import compare
 from genline.data.validation.result import describe, failures, validate, write_result
 from genline.data.validation.suite import read_suite
@@ -39,7 +39,7 @@ def run(dataset: str) -> None:
     versions = read_versions(recorded)
     found: Any = registry.items(raw)
     measured = image_table(found, source["levels"]) if kind == "image" else text_table(found)
-    relate(measured, lambda: registry.items(raw), kind, section.nearness(kind))
+    relate(measured, lambda: registry.items(raw), kind, nearness(kind, section.similar))
     table = measured.rows
     now = profile(table)
     before = previous(versions, now)

@@ -29,7 +29,8 @@ def relate(table: Table, read: Read, kind: str, similar: float) -> None:
     """Fill the columns of ``table`` that are about other splits.
 
     Nearly equal are texts whose word 3-grams have a Jaccard similarity of ``similar`` or more, and
-    images of one shape whose grey levels correlate by that much. ``read`` gives the items anew, in the order of the table.
+    images of one shape whose grey levels correlate by that much. ``read`` gives the items anew, in
+    the order of the table.
     """
     rows = table.rows
     splits = rows["split"].to_numpy()

@@ -56,6 +56,22 @@ def run_suite(table: pd.DataFrame, suite: Sequence[Expectation]) -> list[dict[st
     ]
 
 
+def unmeasured(expectation: Expectation) -> dict[str, Any]:
+    """The outcome of an expectation about drift where there is no version before: it is met."""
+    return {
+        "table": expectation.table,
+        "type": expectation.type,
+        "column": expectation.column,
+        "kwargs": expectation.kwargs,
+        "severity": expectation.severity,
+        "success": True,
+        "checked": None,
+        "unexpected": None,
+        "observed": "no version before",
+        "offending": [],
+    }
+
+
 def _outcome(table: pd.DataFrame, expectation: Expectation, validation: Any) -> dict[str, Any]:
     outcome = validation.to_json_dict()
     _refuse_exception(expectation, outcome["exception_info"])

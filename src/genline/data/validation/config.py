@@ -23,8 +23,9 @@ class Validate(Section):
         "word-3-gram Jaccard (0.8 where it is not given), of images the correlation (0.99)",
     )
 
-    def nearness(self, kind: str) -> float:
-        """``similar``, or what is usual for images or texts."""
-        if self.similar is not None:
-            return self.similar
-        return SIMILAR_IMAGES if kind == "image" else SIMILAR_TEXTS
+
+def nearness(kind: str, similar: float | None = None) -> float:
+    """``similar``, or what is usual for images or texts."""
+    if similar is not None:
+        return similar
+    return SIMILAR_IMAGES if kind == "image" else SIMILAR_TEXTS

@@ -41,7 +41,7 @@ def entropies(flat: Pixels) -> Floats:
         return np.array([_entropy(np.unique(row, return_counts=True)[1]) for row in flat])
     rows = np.arange(len(flat))[:, None] * span
     counts = np.bincount((flat.astype(np.int64) - low + rows).ravel(), minlength=len(flat) * span)
-    return _entropy(counts.reshape(len(flat), span))
+    return np.asarray(_entropy(counts.reshape(len(flat), span)))
 
 
 def _entropy(counts: npt.NDArray[np.int64]) -> Any:

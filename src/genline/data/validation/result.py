@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from genline.core.files import write_atomic, write_json
 from genline.core.folders import replaced_folder
-from genline.data.validation.checks import run_suite
+from genline.data.validation.checks import run_suite, unmeasured
 from genline.data.validation.drift import drift_table
 from genline.data.validation.suite import DRIFT, ITEMS, Expectation
 from genline.data.validation.summary import summarise
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE, RESULT, SUMMARY = "items.parquet", "result.json", "drift.json"
+NOUNS = {ITEMS: "items", DRIFT: "columns"}  # what a row is
 _NAMED = 3  # offending items a message names
 
 
@@ -28,12 +29,12 @@ def validate(
     drift: dict[str, Any],
 ) -> dict[str, Any]:
     """Hold ``table`` and its ``drift`` against ``suite``; the content of ``result.json``."""
-    parts = {ITEMS: table, DRIFT: drift_table(drift)}
-    outcomes = [
-        outcome
-        for name, rows in parts.items()
-        for outcome in run_suite(rows, [e for e in suite if e.table == name])
-    ]
+    outcomes = run_suite(table, [e for e in suite if e.table == ITEMS])
+    about_drift = [e for e in suite if e.table == DRIFT]
+    if drift["before"] is None:
+        outcomes += map(unmeasured, about_drift)
+    elif about_drift:
+        outcomes += run_suite(drift_table(drift), about_drift)
     return {
         "dataset": dataset,
         "kind": kind,
@@ -77,7 +78,7 @@ def describe(outcome: dict[str, Any]) -> str:
         observed = outcome["observed"]
         found = "found nothing to measure" if observed is None else f"found {_rounded(observed)}"
     else:
-        found = f"{count} of {outcome['checked']} items"
+        found = f"{count} of {outcome['checked']} {NOUNS[outcome['table']]}"
         named += ["…"] if count > len(named) else []
     items = f": {', '.join(named)}" if named else ""
     return f"{outcome['type']}{column} failed{wanted}, {found}{items}"

@@ -88,7 +88,7 @@ class Table:
     """The item table, and of each row the keys by which near copies of it are found.
 
     keys: of images float32 (rows, 63), their low frequencies without the mean, of length 1; of
-    texts uint64 (rows, 8), the bands of their min-hashes. Without columns where no item has a split.
+    texts uint64 (rows, 8), the bands of their min-hashes. Where no item has a split, no columns.
     """
 
     rows: pd.DataFrame
