@@ -325,6 +325,7 @@ def expectation(
     kind: str, column: str | None, kwargs: dict[str, Any], **found: Any
 ) -> dict[str, Any]:
     return {
+        "table": "expectations",
         "type": kind,
         "column": column,
         "kwargs": kwargs | ({"column": column} if column else {}),

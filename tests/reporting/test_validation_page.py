@@ -275,7 +275,7 @@ def test_an_item_that_repeats_another_names_it() -> None:
     result["expectations"][3] |= {
         "success": False,
         "unexpected": 1,
-        "offending": [{"item": "row 2", "value": "0af3", "same_as": "row 1"}],
+        "offending": [{"item": "row 2", "value": "0af3", "same_as": "row 1", "nearly": False}],
     }
     page = render(result)
     assert "the same as row 1" in page

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,28 @@ from genline.data.starting import settings
 from genline.data.starting.blocks import block, insert, limited, written
 from genline.data.starting.look import look
 from genline.data.starting.suite import suite
+from genline.data.validation.across import relate
+from genline.data.validation.config import nearness
 from genline.data.validation.tables import image_table, text_table
 
 SUITES = Path("data/expectations")
-_LOOKED_AT = 20_000  # items, spread over all, whose statistics make the suite
+_LOOKED_AT = 20_000  # texts, spread over all, that tell what vocabulary they need
+
+
+@dataclass
+class _Sample:
+    """Every so many of the items that pass, and the splits of all."""
+
+    every: int
+    items: list[Any] = field(default_factory=list)
+    splits: set[str] = field(default_factory=set)
+
+    def passing(self, items: Iterable[Any]) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            self.splits.add(item.keys.split)
+            if number % self.every == 0:
+                self.items.append(item)
+            yield item
 
 
 def run(origin: str, name: str | None) -> None:
@@ -45,20 +65,14 @@ def run(origin: str, name: str | None) -> None:
         raw = Path(temporary) / "raw"
         registry.fetch(section, raw)
         record = registry.record(raw)
-        every = -(-record["items"] // _LOOKED_AT)
-        items: list[Any] = []
-        splits: set[str] = set()
-        found: Any = registry.items(raw)
-        for number, item in enumerate(found):
-            splits.add(item.keys.split)
-            if number % every == 0:
-                items.append(item)
+        sample = _Sample(-(-record["items"] // _LOOKED_AT))
+        found: Any = sample.passing(registry.items(raw))
+        table = image_table(found, record["levels"]) if kind == "image" else text_table(found)
+        relate(table, lambda: registry.items(raw), kind, nearness(kind))
     if kind == "image":
-        table = image_table(items, record["levels"])
-        prepare = settings.prepare_images(splits, bool(record["classes"]))
+        prepare = settings.prepare_images(sample.splits, bool(record["classes"]))
     else:
-        table = text_table(items)
-        prepare = settings.prepare_texts(items, splits)
+        prepare = settings.prepare_texts(sample.items, sample.splits)
     text = PARAMS_FILE.read_text(encoding="utf-8")
     added, experiments = _blocks(text, params, name, section, prepare, record["items"])
     text = insert(text, "datasets", added)
@@ -67,7 +81,7 @@ def run(origin: str, name: str | None) -> None:
     _write(
         text,
         SUITES / f"{name}.yaml",
-        suite(table, kind, record["items"], f"data/validated/{name}/items.parquet"),
+        suite(table.rows, kind, f"data/validated/{name}/items.parquet"),
     )
     _say(name, section, record, experiments)
 

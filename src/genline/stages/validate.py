@@ -9,14 +9,18 @@ from typing import Any
 from genline.core.errors import DataError
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.data.sources import registry
-from genline.data.validation.config import Validate
+from genline.data.validation.across import relate
+from genline.data.validation.config import Validate, nearness
+from genline.data.validation.drift import compare
 from genline.data.validation.result import describe, failures, validate, write_result
 from genline.data.validation.suite import read_suite
 from genline.data.validation.tables import IMAGE_COLUMNS, TEXT_COLUMNS, image_table, text_table
+from genline.data.validation.versions import previous, profile, read_versions, write_versions
 from genline.reporting.validation import items
 from genline.reporting.validation.page import write_page
 
 RAW, VALIDATED, PAGES = Path("data/raw"), Path("data/validated"), Path("reports/validation")
+VERSIONS = Path("reports/versions")
 
 
 def run(dataset: str) -> None:
@@ -31,17 +35,26 @@ def run(dataset: str) -> None:
     raw = RAW / dataset
     source = registry.of_kind(raw, kind, dataset)
     suite = read_suite(section.suite, IMAGE_COLUMNS if kind == "image" else TEXT_COLUMNS)
+    recorded = VERSIONS / f"{dataset}.json"
+    versions = read_versions(recorded)
     found: Any = registry.items(raw)
-    table = image_table(found, source["levels"]) if kind == "image" else text_table(found)
-    result = validate(dataset, kind, source, table, suite)
-    write_result(VALIDATED / dataset, table, result)
+    measured = image_table(found, source["levels"]) if kind == "image" else text_table(found)
+    relate(measured, lambda: registry.items(raw), kind, nearness(kind, section.similar))
+    table = measured.rows
+    now = profile(table)
+    before = previous(versions, now)
+    drift = compare(table, before)
+    result = validate(dataset, kind, source, table, suite, drift)
+    write_result(VALIDATED / dataset, table, result, drift)
+    if result["success"]:  # else a second run would find no drift from what was refused
+        write_versions(recorded, now, before)
     typical = items.typical(table["label"].tolist(), items.TYPICAL[kind])
     examples = [str(name) for name in table["item"].iloc[typical]]
     shown = items.collect(
         registry.items(raw), [*examples, *items.offending(result)], source.get("levels", 256)
     )
     page = PAGES / dataset
-    write_page(result, page, shown, examples)
+    write_page(result, page, shown, examples, drift)
     met = sum(outcome["success"] for outcome in result["expectations"])
     print(
         f"{dataset}: {met} of {len(suite)} expectations met by {len(table):,} {kind}s; "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from genline.core.errors import DataError
 from genline.data.validation.suite import Expectation
-from genline.data.validation.tables import ITEM
+from genline.data.validation.tables import ACROSS_COLUMNS, ITEM, NEAR_KEYS, TWIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +56,22 @@ def run_suite(table: pd.DataFrame, suite: Sequence[Expectation]) -> list[dict[st
     ]
 
 
+def unmeasured(expectation: Expectation) -> dict[str, Any]:
+    """The outcome of an expectation about drift where there is no version before: it is met."""
+    return {
+        "table": expectation.table,
+        "type": expectation.type,
+        "column": expectation.column,
+        "kwargs": expectation.kwargs,
+        "severity": expectation.severity,
+        "success": True,
+        "checked": None,
+        "unexpected": None,
+        "observed": "no version before",
+        "offending": [],
+    }
+
+
 def _outcome(table: pd.DataFrame, expectation: Expectation, validation: Any) -> dict[str, Any]:
     outcome = validation.to_json_dict()
     _refuse_exception(expectation, outcome["exception_info"])
@@ -63,6 +79,7 @@ def _outcome(table: pd.DataFrame, expectation: Expectation, validation: Any) -> 
     by_item = "element_count" in result
     unexpected = int(result["unexpected_count"]) if by_item else None
     return {
+        "table": expectation.table,
         "type": expectation.type,
         "column": expectation.column,
         "kwargs": expectation.kwargs,
@@ -127,7 +144,9 @@ def _offending(
     if by_item:
         rows = result.get("unexpected_index_list", ())[:OFFENDING]
         named = [{"item": row[ITEM], "value": _value(row, expectation.column)} for row in rows]
-        return _twins(table, expectation, named) if expectation.type == _UNIQUE else named
+        if expectation.type == _UNIQUE:
+            return _twins(table, expectation, named)
+        return _across(table, named) if expectation.column in ACROSS_COLUMNS else named
     unwanted = result.get("partial_unexpected_list")
     if not unwanted or expectation.column is None:
         return []
@@ -141,7 +160,8 @@ def _twins(
 ) -> list[dict[str, Any]]:
     """``named``, each with the item that it repeats under ``same_as``, the first of its value.
 
-    The first itself has the second there.
+    The first itself has the second there. ``nearly`` says whether equal values are of items that
+    are merely alike.
     """
     values = {found["value"] for found in named}
     some = table[table[expectation.column].isin(values)]
@@ -150,7 +170,21 @@ def _twins(
         holders = first.setdefault(value, [])
         if len(holders) < 2:
             holders.append(item)
-    return [{**found, "same_as": _other(first[found["value"]], found["item"])} for found in named]
+    nearly = expectation.column in NEAR_KEYS
+    return [
+        {**found, "same_as": _other(first[found["value"]], found["item"]), "nearly": nearly}
+        for found in named
+    ]
+
+
+def _across(table: pd.DataFrame, named: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``named``, each with the item of another split that it equals, or is nearly the same as."""
+    some = table[table[ITEM].isin([found["item"] for found in named])]
+    twins = dict(zip(some[ITEM], zip(some[TWIN], some["equal_across"], strict=True), strict=True))
+    return [
+        {**found, "same_as": twins[found["item"]][0], "nearly": not twins[found["item"]][1]}
+        for found in named
+    ]
 
 
 def _other(items: Sequence[str], item: str) -> str:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from genline.core.files import write_atomic, write_json
 from genline.core.folders import replaced_folder
-from genline.data.validation.checks import run_suite
-from genline.data.validation.suite import Expectation
+from genline.data.validation.checks import run_suite, unmeasured
+from genline.data.validation.drift import drift_table
+from genline.data.validation.suite import DRIFT, ITEMS, Expectation
 from genline.data.validation.summary import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE, RESULT = "items.parquet", "result.json"
+TABLE, RESULT, SUMMARY = "items.parquet", "result.json", "drift.json"
+NOUNS = {ITEMS: "items", DRIFT: "columns"}  # what a row is
 _NAMED = 3  # offending items a message names
 
 
@@ -24,9 +26,15 @@ def validate(
     source: dict[str, Any],
     table: pd.DataFrame,
     suite: list[Expectation],
+    drift: dict[str, Any],
 ) -> dict[str, Any]:
-    """Hold ``table`` against ``suite``; the content of ``result.json``."""
-    outcomes = run_suite(table, suite)
+    """Hold ``table`` and its ``drift`` against ``suite``; the content of ``result.json``."""
+    outcomes = run_suite(table, [e for e in suite if e.table == ITEMS])
+    about_drift = [e for e in suite if e.table == DRIFT]
+    if drift["before"] is None:
+        outcomes += map(unmeasured, about_drift)
+    elif about_drift:
+        outcomes += run_suite(drift_table(drift), about_drift)
     return {
         "dataset": dataset,
         "kind": kind,
@@ -43,8 +51,10 @@ def failures(outcomes: list[dict[str, Any]], severity: str) -> list[dict[str, An
     return [o for o in outcomes if o["severity"] == severity and not o["success"]]
 
 
-def write_result(folder: Path, table: pd.DataFrame, result: dict[str, Any]) -> None:
-    """Write the item table and the result as ``folder``; the same inputs give the same bytes."""
+def write_result(
+    folder: Path, table: pd.DataFrame, result: dict[str, Any], drift: dict[str, Any]
+) -> None:
+    """Write item table, result and drift as ``folder``; the same inputs give the same bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -53,6 +63,7 @@ def write_result(folder: Path, table: pd.DataFrame, result: dict[str, Any]) -> N
     with replaced_folder(folder) as building:
         write_atomic(building / TABLE, lambda file: pq.write_table(rows, file, compression="zstd"))
         write_json(building / RESULT, result)
+        write_json(building / SUMMARY, drift)
 
 
 def describe(outcome: dict[str, Any]) -> str:
@@ -67,7 +78,7 @@ def describe(outcome: dict[str, Any]) -> str:
         observed = outcome["observed"]
         found = "found nothing to measure" if observed is None else f"found {_rounded(observed)}"
     else:
-        found = f"{count} of {outcome['checked']} items"
+        found = f"{count} of {outcome['checked']} {NOUNS[outcome['table']]}"
         named += ["…"] if count > len(named) else []
     items = f": {', '.join(named)}" if named else ""
     return f"{outcome['type']}{column} failed{wanted}, {found}{items}"
@@ -75,7 +86,8 @@ def describe(outcome: dict[str, Any]) -> str:
 
 def _named(offending: dict[str, Any]) -> str:
     if "same_as" in offending:
-        return f"{offending['item']} is the same as {offending['same_as']}"
+        nearly = "nearly " if offending["nearly"] else ""
+        return f"{offending['item']} is {nearly}the same as {offending['same_as']}"
     return f"{offending['item']}: {_shorten(offending['value'])}"
 
 

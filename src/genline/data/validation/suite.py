@@ -1,22 +1,25 @@
 """Reading a suite of expectations from its YAML file.
 
-``expectations`` is a list; each entry has the ``type`` of a Great Expectations expectation, its
-arguments, and a ``severity``: ``fail`` stops the line, ``warn`` is recorded and printed.
+``expectations`` is a list about the item table, ``drift`` one about the table of what changed since
+the version before. Each entry has the ``type`` of a Great Expectations expectation, its arguments,
+and a ``severity``: ``fail`` stops the line, ``warn`` is recorded and printed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from genline.core.errors import ParamsError, nearest
 from genline.core.params import load_yaml
 from genline.core.wording import found
+from genline.data.validation.drift import DRIFT_COLUMNS
 
 SEVERITIES = ("fail", "warn")
+ITEMS, DRIFT = "expectations", "drift"  # the lists of a suite, and the tables they are about
 # Arguments the runner sets itself, or that mean nothing here.
 _RESERVED = {
     "batch_id",
@@ -42,6 +45,7 @@ class Expectation:
     kwargs: dict[str, Any]
     severity: str
     check: Any  # the Great Expectations object
+    table: str = ITEMS  # or DRIFT
 
     @property
     def column(self) -> str | None:
@@ -50,21 +54,30 @@ class Expectation:
 
 
 def read_suite(path: Path | str, columns: Collection[str]) -> list[Expectation]:
-    """The expectations in ``path``, for a table with ``columns``.
+    """The expectations in ``path``, for an item table with ``columns``.
 
     Raises ParamsError naming the file, the entry, what was found and what would be right.
     """
     content = load_yaml(path)
-    entries = content.get("expectations") if isinstance(content, dict) else None
+    entries = content.get(ITEMS) if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise ParamsError(f"{path}: no expectations; give a list under the key 'expectations'")
-    extra = sorted(map(str, set(content) - {"expectations"}))
+        raise ParamsError(f"{path}: no expectations; give a list under the key '{ITEMS}'")
+    extra = sorted(map(str, set(content) - {ITEMS, DRIFT}))
     if extra:
-        raise ParamsError(f"{path}: unknown key '{extra[0]}'; the only key is 'expectations'")
+        raise ParamsError(f"{path}: unknown key '{extra[0]}'; the keys are '{ITEMS}' and '{DRIFT}'")
+    drift = content.get(DRIFT, [])
+    if not isinstance(drift, list):
+        raise ParamsError(f"{path}: {DRIFT} is {found(drift)}; wanted a list of expectations")
     types = expectation_types()
     return [
-        _read(f"{path}, expectation {number}", entry, types, columns)
-        for number, entry in enumerate(entries, start=1)
+        *(
+            _read(f"{path}, expectation {number}", entry, types, columns)
+            for number, entry in enumerate(entries, start=1)
+        ),
+        *(
+            replace(_read(f"{path}, {DRIFT} {number}", entry, types, DRIFT_COLUMNS), table=DRIFT)
+            for number, entry in enumerate(drift, start=1)
+        ),
     ]
 
 

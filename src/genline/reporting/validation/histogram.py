@@ -46,3 +46,26 @@ def bars(edges: Sequence[float], counts: Sequence[int]) -> list[Bar]:
             )
         )
     return made
+
+
+def pairs(then: Sequence[int], now: Sequence[int]) -> list[tuple[Bar, Bar]]:
+    """Two bars a bin, side by side: the share of the items before, and that of these.
+
+    then, now: items in each of the same bins. Heights are of the largest share of both.
+    """
+    shares = [[count / max(sum(side), 1) for count in side] for side in (then, now)]
+    most = max((share for side in shares for share in side), default=0.0)
+    if most == 0:
+        return []
+    wide = WIDTH / len(then)
+    width = min(wide * 0.42, 24.0)
+
+    def bar(left: float, share: float) -> Bar:
+        height = max(_SHORTEST, HEIGHT * share / most) if share else 0.0
+        return Bar(round(left, 2), round(HEIGHT - height, 2), round(width, 2), round(height, 2))
+
+    made = []
+    for index, (p, q) in enumerate(zip(*shares, strict=True)):
+        middle = wide * (index + 0.5)
+        made.append((bar(middle - width, p), bar(middle, q)))
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genline.data.sources.items import ImageItem, Items, TextItem
 
-OFFENDERS = 10  # shown of one expectation
+OFFENDERS = {"image": 10, "text": 6}  # shown of one expectation
 TYPICAL = {"image": 20, "text": 10}
 _SIDE = 56  # pixels a small picture is enlarged to, at least
 _LARGEST = 112  # pixels a large picture is reduced to
-_LONGEST = 1000  # characters of a text that are shown
+_LONGEST = 300  # characters of a text that are shown
+_BEFORE = 80  # characters shown before one that is broken
+_BROKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,12 @@ def typical(labels: Sequence[Hashable], count: int) -> list[int]:
 def offending(result: Mapping[str, Any]) -> list[str]:
     """Names of the items the page shows below the expectations that were not met."""
     return [
-        str(found["item"])
+        str(found[name])
         for expectation in result["expectations"]
         if not expectation["success"]
-        for found in (expectation["offending"] or [])[:OFFENDERS]
+        for found in (expectation["offending"] or [])[: OFFENDERS[result["kind"]]]
+        for name in ("item", "same_as")
+        if name in found
     ]
 
 
@@ -58,6 +63,8 @@ def collect(items: Items, wanted: Collection[str], levels: int) -> dict[str, Sho
     for item in items:
         if item.name in names:
             found.setdefault(item.name, _show(item, levels))
+            if len(found) == len(names):
+                break
     return found
 
 
@@ -69,9 +76,13 @@ def _show(item: ImageItem | TextItem, levels: int) -> Shown:
 
 
 def _cut(text: str) -> str:
-    if len(text) <= _LONGEST:
-        return text
-    return f"{text[:_LONGEST]} … ({len(text):,} characters in all)"
+    """The beginning of a long text, or what stands around its first broken character."""
+    broken = _BROKEN.search(text)
+    start = max(0, broken.start() - _BEFORE) if broken and broken.start() > 2 * _BEFORE else 0
+    part = ("… " if start else "") + text[start : start + _LONGEST]
+    if start + _LONGEST >= len(text):
+        return part
+    return f"{part} … ({len(text):,} characters in all)"
 
 
 def _picture(pixels: Any, levels: int) -> str:

@@ -49,9 +49,25 @@ _SENTENCES = {
     "expect_compound_columns_to_be_unique": "{Most} combination of {columns} stands once",
 }
 
+# Of columns that say whether something is wrong with an item, where none may be so.
+_NEVER = {
+    "near_constant": "No image is all but blank",
+    "equal_across": "No item equals one of another split",
+    "near_across": "No item is nearly equal to one of another split",
+    "leaked": "No test item stands in train, equal or nearly so",
+}
+# Of the drift table, which has a row for each column of the item table.
+_DRIFT = {
+    "psi": "the population stability index of every column is {range}",
+    "psi_beyond_chance": "the population stability index of every column exceeds chance by {range}",
+    "kl": "the divergence (KL) of every column, in nats, is {range}",
+}
+
 # The columns of the item tables of genline.data.validation.
 COLUMNS = {
-    "label": "The class of an image, or the part of the source a text is from.",
+    "label": "The class of an item, or the part of the source it is from.",
+    "split": "The split that the source gives an item.",
+    "file": "The file an image is from.",
     "channels": "Values a pixel: 1 for grey, 3 for colour.",
     "height": "Rows of pixels.",
     "width": "Columns of pixels.",
@@ -62,7 +78,23 @@ COLUMNS = {
     "entropy": "How varied an image’s levels are, in bits: 0 for a blank one.",
     "near_constant": "Whether an image has next to no contrast, so that nothing is seen on it.",
     "characters": "The length of a text, in characters.",
-    "words": "The length of a text, in words.",
+    "words": "The length of a text, in words: what white space parts.",
+    "tokens": "Words, marks and single ideographs: a tokenizer is trained only later.",
+    "script": "The script of most of a text’s letters.",
+    "latin": "The share of a text’s letters in Latin script.",
+    "cyrillic": "The share of a text’s letters in Cyrillic script.",
+    "greek": "The share of a text’s letters in Greek script.",
+    "arabic": "The share of a text’s letters in Arabic script.",
+    "hebrew": "The share of a text’s letters in Hebrew script.",
+    "devanagari": "The share of a text’s letters in Devanagari script.",
+    "thai": "The share of a text’s letters in Thai script.",
+    "han": "The share of a text’s letters that are Han ideographs.",
+    "kana": "The share of a text’s letters that are Hiragana or Katakana.",
+    "hangul": "The share of a text’s letters in Hangul script.",
+    "other_scripts": "The share of a text’s letters in any script not named here.",
+    "equal_across": "Whether an equal item stands in another split.",
+    "near_across": "Whether a nearly equal item stands in another split.",
+    "leaked": "Whether a test item is trained on: an equal or nearly equal one stands in train.",
     "control_characters": "Invisible control characters in a text, tabs and line breaks aside.",
     "replacement_characters": "Characters lost to a wrong encoding, shown as �.",
     "ascii_letters": "The share of plain letters a to z: low for tables, code or other scripts.",
@@ -76,7 +108,7 @@ def sentence(expectation: Mapping[str, Any]) -> str:
     A type not known here is spelt out from its name and arguments, so that nothing is hidden.
     """
     kind, kwargs = str(expectation["type"]), dict(expectation["kwargs"])
-    template = _SENTENCES.get(kind)
+    template = _told_by_column(kind, kwargs, expectation.get("table")) or _SENTENCES.get(kind)
     if template is None:
         arguments = ", ".join(
             f"{name} = {plain(value)}"
@@ -88,6 +120,19 @@ def sentence(expectation: Mapping[str, Any]) -> str:
         return f"{words} ({arguments})" if arguments else words
     parts = {name: plain(value) for name, value in kwargs.items()}
     return template.format_map(_Parts(parts | _parts(kwargs)))
+
+
+def _told_by_column(kind: str, kwargs: Mapping[str, Any], table: Any) -> str | None:
+    """A template for a column whose meaning says it better than its values do."""
+    column, every = str(kwargs.get("column")), kwargs.get("mostly") is None
+    template = _SENTENCES.get(kind)
+    if table == "drift":
+        if every and kind == "expect_column_values_to_be_between" and column in _DRIFT:
+            return f"Since the version before, {_DRIFT[column]}"
+        return template and f"Since the version before: {template}"
+    if every and kind == "expect_column_values_to_be_in_set" and kwargs.get("value_set") == [False]:
+        return _NEVER.get(column)
+    return None
 
 
 def plain(value: Any) -> str:
