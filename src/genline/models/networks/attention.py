@@ -31,7 +31,7 @@ class SelfAttention2d(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def weights(self, x: Tensor) -> Tensor:
-        """How much each position (row) takes from each (column): (batch, h · w, h · w), rows of 1."""
+        """What share each position (row) takes from each (column): (batch, h · w, h · w)."""
         query, key = self.query(x).flatten(2), self.key(x).flatten(2)
         return (query.transpose(1, 2) @ key).softmax(-1)
 
