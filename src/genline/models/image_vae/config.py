@@ -45,6 +45,12 @@ class Model(Section):
     attention: bool = Field(
         default=False, description="self-attention within the feature maps of both networks"
     )
+    patch: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="side of the squares of pixels that conv reads and writes as one place",
+    )
     units: int = Field(
         default=256, ge=1, le=8192, description="units of the LSTM's state; recurrent alone"
     )
@@ -81,6 +87,11 @@ class Model(Section):
             raise ValueError(
                 "attention looks from place to place, and network 'mlp' keeps no places (its maps "
                 "are 1×1); use network 'conv' or 'recurrent', or set attention to false"
+            )
+        if self.patch > 1 and self.network != "conv":
+            raise ValueError(
+                f"patch is {self.patch}, and network '{self.network}' reads single pixels; use "
+                "network 'conv', or set patch to 1"
             )
         if self.binarise == "static" and self.likelihood != "bernoulli":
             raise ValueError(

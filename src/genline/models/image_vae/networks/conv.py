@@ -1,10 +1,15 @@
-"""Residual convolutional encoder and decoder, for images of any size from 8×8."""
+"""Residual convolutional encoder and decoder, for images of any size from 8×8.
+
+With ``patch`` p > 1 both work on squares of p×p pixels as so many channels of one place
+(Shi et al. 2016, section 2.2), which costs p² times less at the resolution that costs most.
+"""
 
 from __future__ import annotations
 
 from typing import cast
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from genline.models.image_vae.config import Model
 from genline.models.image_vae.networks.geometry import Geometry
@@ -21,9 +26,11 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, model: Model, geometry: Geometry) -> None:
         super().__init__()
-        sizes = pyramid(geometry.height, geometry.width)
+        self.patch = model.patch
+        sizes = pyramid(*patched(geometry, model.patch))
         widths = channels(model.width, len(sizes))
-        layers: list[nn.Module] = [nn.Conv2d(geometry.planes, widths[0], 3, padding=1)]
+        planes = geometry.planes * model.patch**2
+        layers: list[nn.Module] = [nn.Conv2d(planes, widths[0], 3, padding=1)]
         for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
             if i:
                 by = stride(sizes[i - 1], size)
@@ -34,6 +41,9 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, planes, height, width) in [−1, 1] to (batch, 2 · latent)."""
+        if self.patch > 1:
+            down, across = (-side % self.patch for side in x.shape[-2:])
+            x = functional.pixel_unshuffle(functional.pad(x, (0, across, 0, down)), self.patch)
         return cast(Tensor, self.head(self.body(x)))
 
 
@@ -42,7 +52,8 @@ class ConvDecoder(nn.Module):
 
     def __init__(self, model: Model, geometry: Geometry) -> None:
         super().__init__()
-        sizes = pyramid(geometry.height, geometry.width)
+        self.patch, self.size = model.patch, (geometry.height, geometry.width)
+        sizes = pyramid(*patched(geometry, model.patch))
         self.sizes = sizes[::-1]
         widths = channels(model.width, len(sizes))[::-1]
         self.bottom = (widths[0], *self.sizes[0])
@@ -54,14 +65,23 @@ class ConvDecoder(nn.Module):
                 layers.append(nn.Conv2d(widths[i - 1], width, 3, padding=1))
             layers += blocks(model, width, attended=size == attended(sizes))
             self.stages.append(nn.Sequential(*layers))
-        self.head = nn.Sequential(nn.SiLU(), nn.Conv2d(widths[-1], geometry.outputs, 3, padding=1))
+        outputs = geometry.outputs * model.patch**2
+        self.head = nn.Sequential(nn.SiLU(), nn.Conv2d(widths[-1], outputs, 3, padding=1))
 
     def forward(self, codes: Tensor) -> Tensor:
         """(batch, codes) to (batch, outputs, height, width)."""
         h = self.stem(codes).reshape(-1, *self.bottom)
         for i, (stage, size) in enumerate(zip(self.stages, self.sizes, strict=True)):
             h = stage(upsample(h, size) if i else h)
-        return cast(Tensor, self.head(h))
+        image: Tensor = self.head(h)
+        if self.patch == 1:
+            return image
+        return functional.pixel_shuffle(image, self.patch)[:, :, : self.size[0], : self.size[1]]
+
+
+def patched(geometry: Geometry, patch: int) -> Size:
+    """Rows and columns of patches that cover an image, the last of them beyond its edge."""
+    return -(-geometry.height // patch), -(-geometry.width // patch)
 
 
 def channels(width: int, resolutions: int) -> list[int]:

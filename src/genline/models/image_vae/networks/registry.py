@@ -14,6 +14,8 @@ from genline.models.image_vae.networks.geometry import Geometry
 from genline.models.image_vae.networks.mlp import MLPDecoder, MLPEncoder
 from genline.models.image_vae.networks.recurrent import RecurrentDecoder, RecurrentEncoder
 
+_PATCHES = 4  # least rows and columns of patches
+
 
 class Network(NamedTuple):
     """How to make the two halves, and the least side of an image they take."""
@@ -31,7 +33,7 @@ NETWORKS: dict[str, Network] = {
 
 
 def make_networks(model: Model, geometry: Geometry) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder. Raises ModelError for images that are too small for the network."""
+    """Encoder and decoder. Raises ModelError for images that are too small for them."""
     network, sides = NETWORKS[model.network], (geometry.height, geometry.width)
     if min(sides) < network.smallest:
         fit = [name for name, other in NETWORKS.items() if min(sides) >= other.smallest]
@@ -39,5 +41,10 @@ def make_networks(model: Model, geometry: Geometry) -> tuple[nn.Module, nn.Modul
             f"network '{model.network}' needs images of at least {network.smallest}×"
             f"{network.smallest}; these are {sides[0]}×{sides[1]}: use network "
             f"{' or '.join(repr(name) for name in sorted(fit))}, or prepare larger images"
+        )
+    if min(sides) < _PATCHES * model.patch:
+        raise ModelError(
+            f"patch is {model.patch}, which leaves images of {sides[0]}×{sides[1]} fewer than "
+            f"{_PATCHES}×{_PATCHES} patches; use a patch of {min(sides) // _PATCHES} or less"
         )
     return network.encoder(model, geometry), network.decoder(model, geometry)

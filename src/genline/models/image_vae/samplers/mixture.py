@@ -64,8 +64,9 @@ class ClassMixtures(nn.Module):
         z = torch.empty(len(labels), self.latent, device=generator.device)
         for label, mixture in enumerate(self.of_class):
             (places,) = torch.nonzero(labels == label, as_tuple=True)
-            assert isinstance(mixture, GaussianMixture)
-            z[places] = mixture.draw(len(places), generator)
+            if len(places):
+                assert isinstance(mixture, GaussianMixture)
+                z[places] = mixture.draw(len(places), generator)
         return z
 
 

@@ -74,4 +74,4 @@ def fit_second_stage(
         loss.backward()
         optimizer.step()
     stage.requires_grad_(False)
-    return float(loss)
+    return float(loss.detach())
