@@ -42,7 +42,7 @@ def make_networks(model: Model, geometry: Geometry) -> tuple[nn.Module, nn.Modul
             f"{network.smallest}; these are {sides[0]}×{sides[1]}: use network "
             f"{' or '.join(repr(name) for name in sorted(fit))}, or prepare larger images"
         )
-    if min(sides) < _PATCHES * model.patch:
+    if model.patch > 1 and min(sides) < _PATCHES * model.patch:
         raise ModelError(
             f"patch is {model.patch}, which leaves images of {sides[0]}×{sides[1]} fewer than "
             f"{_PATCHES}×{_PATCHES} patches; use a patch of {min(sides) // _PATCHES} or less"
