@@ -119,7 +119,8 @@ def test_all_samplers_are_fitted_and_give_images(digits: PreparedImages, conditi
 
 
 def test_a_conditional_model_learns_what_its_labels_mean(digits: PreparedImages) -> None:
-    recipe = vae(digits, {"conditional": True, "latent": 2, "network": "mlp"}, steps=150)
+    section = {"conditional": True, "latent": 2, "network": "mlp", "width": 64}
+    recipe = vae(digits, section, steps=150)
     kept = finished(recipe)
     assert kept.labels is not None
     labels = digits.split("train").labels
