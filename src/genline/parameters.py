@@ -153,12 +153,30 @@ def check(file: Path = PARAMS_FILE) -> None:
             )
         experiment = parse_section(section, value, f"experiments.{name}")
         assert isinstance(experiment, _Experiment)
-        metric = experiment.registration.metric
-        if metric not in METRICS[family]:
+        metric, known = experiment.registration.metric, _metrics(family, experiment)
+        if metric not in known:
             raise ParamsError(
                 f"{PARAMS_FILE}: experiments.{name}.register.metric is {found(metric)}, by which "
-                f"no model of family '{family}' is compared; {nearest(metric, METRICS[family])}"
+                f"no such model of family '{family}' is compared; {nearest(metric, known)}"
             )
+
+
+def _metrics(family: str, experiment: _Experiment) -> tuple[str, ...]:
+    """What a model of ``experiment`` may be compared by.
+
+    Which figures an image VAE has is decided by its samplers and its likelihood.
+    """
+    if not isinstance(experiment, _ImageVae):
+        return METRICS[family]
+    model = experiment.model
+    bits = () if model.likelihood == "gaussian" else ("bits_per_dimension",)
+    of_likelihood = ("nll", "elbo", "reconstruction", *bits)
+    return (
+        *_IMAGE_SAMPLES,
+        *(f"{name}_{sampler}" for sampler in model.samplers[1:] for name in _IMAGE_SAMPLES),
+        *(name for name in _LATENTS if name not in of_likelihood),
+        *(f"{name}{model.likelihood_suffix}" for name in of_likelihood),
+    )
 
 
 def require(kind: Literal["datasets", "experiments"], name: str) -> None:

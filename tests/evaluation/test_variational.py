@@ -18,7 +18,7 @@ from genline.evaluation.variational import (
     mutual_information,
 )
 from genline.evaluation.variational_metrics import measure, variational_metrics
-from genline.models.base import VariationalModel
+from genline.models.base import Modelled, VariationalModel
 
 ROWS = 64
 
@@ -188,3 +188,22 @@ def test_metrics_bound_each_other_and_carry_intervals_around_their_values():
         assert metric.count == 300
     again = variational_metrics(measure(model, batches(model), 50, ROWS, 1), "image", seed=1)
     assert again == metrics
+
+
+class Density(LinearGaussian):
+    @property
+    def modelled(self) -> Modelled:
+        return Modelled("density", "A density.", discrete=False)
+
+
+def test_figures_of_another_likelihood_carry_its_name_and_say_what_they_are_of():
+    figures = measure(Density(2.0, 0.5), batches(Density(2.0, 0.5)), 5, ROWS, 1)
+    metrics = variational_metrics(figures, "image", seed=1)
+    plain = variational_metrics(
+        measure(LinearGaussian(2.0, 0.5), batches(LinearGaussian(2.0, 0.5)), 5, ROWS, 1), "image", 1
+    )
+    assert set(plain) - set(metrics) == {"nll", "elbo", "reconstruction"}
+    assert set(figures.nats) == {"nll_density", "elbo_density"}
+    for name in ("nll", "elbo", "reconstruction"):
+        assert metrics[f"{name}_density"].value == plain[name].value
+        assert metrics[f"{name}_density"].about == f"{plain[name].about} A density."

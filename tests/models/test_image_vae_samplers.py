@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from genline.models.image_vae.samplers import GaussianMixture, draw_standard_normal, fit_mixture
+from genline.models.image_vae.samplers.mixture import ClassMixtures, GaussianMixture, fit_mixture
+from genline.models.image_vae.samplers.prior import draw_standard_normal
+from genline.models.image_vae.samplers.second_stage import SecondStage, fit_second_stage
+from genline.models.initialisation import seeded
+from genline.models.networks.energy import energy_distance
 
 RANDOM = np.random.default_rng(0)
 WEIGHTS = np.array([0.2, 0.5, 0.3])
@@ -76,3 +82,63 @@ def test_more_components_than_draws_are_cut_to_the_draws() -> None:
         mixture, draws_of_the_mixture(10), draws_of_the_mixture(10), [2, 50], 1e-2, 0
     )
     assert set(densities) == {2, 10}
+
+
+def test_a_mixture_for_each_class_is_drawn_from_by_label() -> None:
+    mixtures = ClassMixtures(3, 2, 2)
+    for label, mixture in enumerate(mixtures.of_class):
+        mixture.take(np.ones(1), np.full((1, 2), 10.0 * label), 0.01 * np.eye(2)[None])
+    labels = torch.tensor([2, 0, 2, 2])
+    z = mixtures.draw(labels, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(z.round(decimals=-1), 10.0 * labels[:, None].expand(-1, 2).float())
+
+
+def test_with_nothing_held_out_the_least_number_of_components_is_taken() -> None:
+    mixture = GaussianMixture(3, 2)
+    fit_mixture(mixture, draws_of_the_mixture(100), np.empty((0, 2)), [2, 3], 1e-2, 0)
+    assert int((mixture.weights > 0).sum()) == 2
+
+
+def second_stage(latents: np.ndarray, codes: torch.Tensor, steps: int) -> SecondStage:
+    with seeded(0):
+        stage = SecondStage(latents.shape[1], codes.shape[1], width=64)
+    z = torch.tensor(latents).float()
+    fit_second_stage(stage, z, codes, steps, 1, torch.Generator().manual_seed(2))
+    return stage
+
+
+def test_a_second_stage_learns_latents_that_the_prior_does_not_fit() -> None:
+    latents = draws_of_the_mixture(3000)
+    stage = second_stage(latents, torch.empty(3000, 0), steps=500)
+    z = stage.draw(torch.empty(3000, 0), torch.Generator().manual_seed(0))
+    real = torch.tensor(latents).float()
+    normal = draw_standard_normal(3000, 2, torch.Generator().manual_seed(0))
+    assert energy_distance(z, real).distance < 0.1 * energy_distance(normal, real).distance
+    assert not any(p.requires_grad for p in stage.parameters())
+
+
+def test_a_second_stage_hears_the_codes_and_repeats_bit_for_bit() -> None:
+    labels = torch.arange(600) % 2
+    latents = RANDOM.standard_normal((600, 2)) * 0.2 + 3.0 * labels.numpy()[:, None]
+    codes = torch.nn.functional.one_hot(labels).float()
+    first, again = (second_stage(latents, codes, steps=200) for _ in range(2))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True)
+    )
+    means = [
+        first.draw(codes[start::2], torch.Generator().manual_seed(0)).mean().item()
+        for start in (0, 1)
+    ]
+    assert means == pytest.approx([0.0, 3.0], abs=0.3)
+
+
+def test_a_second_stage_s_loss_is_the_negative_elbo() -> None:
+    """With an encoder and a decoder of zeros: ln N(z; 0, γ²) and no KL."""
+    stage = SecondStage(3, 0, width=4)
+    for parameter in (*stage.encoder.parameters(), *stage.decoder.parameters()):
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(stage.log_scale, 0.4)
+    z = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    expected = -torch.distributions.Normal(0.0, math.exp(0.4)).log_prob(z).sum(-1).mean()
+    loss = stage.loss(z, torch.empty(50, 0), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(loss, expected)

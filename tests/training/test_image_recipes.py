@@ -14,7 +14,7 @@ from genline.models import image_gan, image_vae
 from genline.models.image_gan.config import Discriminator
 from genline.models.image_gan.generators import GENERATORS
 from genline.models.image_gan.objectives import OBJECTIVES
-from genline.models.image_vae.likelihoods import LIKELIHOODS
+from genline.models.image_vae.likelihoods.registry import LIKELIHOODS
 from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.loop import train
 from genline.training.engine.recipe import Context, Recipe

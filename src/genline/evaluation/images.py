@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from genline.core.errors import ModelError
 from genline.core.seeds import derive_seed, numpy_generator
-from genline.data.prepared import PreparedImages
+from genline.data.prepared import ImageSplit, PreparedImages
 from genline.evaluation import health
 from genline.evaluation.class_kl import class_shares
 from genline.evaluation.config import EvaluateImages, ImageHealth
@@ -21,12 +23,14 @@ from genline.evaluation.record import Check, Findings, Metric, of_sampler
 from genline.evaluation.variational_metrics import (
     VariationalFigures,
     measure,
+    of_likelihood,
     variational_metrics,
 )
-from genline.models.base import GenerativeModel, ImageDecoder, VariationalModel
+from genline.models.base import GenerativeModel, ImageDecoder, LabelReader, VariationalModel
 from genline.models.evaluators.classifier import ImageClassifier
 
 Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
 
 # Small enough that a CPU works in its cache and the system need not hand out fresh memory.
 _SAMPLED = 256  # images drawn together
@@ -91,18 +95,35 @@ def draw(
 
 
 @torch.no_grad()
-def reconstruct(model: VariationalModel, images: Images, device: torch.device) -> Images:
+def reconstruct(
+    model: VariationalModel, images: Images, device: torch.device, labels: Labels | None = None
+) -> Images:
     """Each of images (n, channels, height, width) decoded from the mean of its posterior.
 
-    Raises ModelError for a model that cannot decode a given z.
+    labels (n,) are wanted of a class-conditional model. Raises ModelError for a model that cannot
+    decode a given z.
     """
     if not isinstance(model, ImageDecoder):
         raise ModelError(f"{type(model).__name__} has no decode(z) to reconstruct images with")
     parts = []
-    for start in range(0, len(images), _ENCODED):
-        mean, _ = model.posterior(torch.tensor(images[start : start + _ENCODED], device=device))
-        parts.append(model.decode(mean).cpu().numpy())
+    for x, of_labels in _batches(model, ImageSplit(images, labels), device):
+        mean, _ = model.posterior(x)
+        decoded = model.decode(mean) if of_labels is None else model.decode(mean, of_labels)
+        parts.append(decoded.cpu().numpy())
     return np.concatenate(parts)
+
+
+def _batches(
+    model: VariationalModel, split: ImageSplit, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """x as ``model`` takes it, and the labels where it is class-conditional."""
+    for start in range(0, len(split), _ENCODED):
+        x = torch.tensor(split.images[start : start + _ENCODED], device=device)
+        labels = None
+        if isinstance(model, LabelReader) and model.classes and split.labels is not None:
+            labels = torch.tensor(split.labels[start : start + _ENCODED], device=device)
+            x = model.labelled(x, labels)
+        yield x, labels
 
 
 @dataclass(frozen=True)
@@ -124,16 +145,19 @@ def shown(
         generator = torch.Generator(device).manual_seed(derive_seed(seed, "shown", variant))
         name = "samples" if variant == model.variants[0] else f"samples_{variant}"
         grids[name] = Grid(draw(model, count, generator, variant), _COLUMNS)
-    real = np.asarray(data.split("test").images[:count])
+    test = data.split("test")
+    real = np.asarray(test.images[:count])
     grids["real"] = Grid(real, _COLUMNS)
     if isinstance(model, VariationalModel):
         columns = min(_COLUMNS, len(real))
         rows = max(1, count // (2 * columns))
         originals = real[: rows * columns][: len(real) // columns * columns]
+        labels = None if test.labels is None else test.labels[: len(originals)]
+        theirs = reconstruct(model, originals, device, labels)
         pairs = np.stack(
             [
                 originals.reshape(-1, columns, *originals.shape[1:]),
-                reconstruct(model, originals, device).reshape(-1, columns, *originals.shape[1:]),
+                theirs.reshape(-1, columns, *originals.shape[1:]),
             ],
             axis=1,
         )
@@ -149,21 +173,21 @@ def _measure(
     device: torch.device,
 ) -> VariationalFigures:
     """The likelihood and the latents on the whole test split, in its order."""
-    images = data.split("test").images
-    batches = [
-        torch.tensor(images[start : start + _ENCODED], device=device)
-        for start in range(0, len(images), _ENCODED)
-    ]
+    batches = [x for x, _ in _batches(model, data.split("test"), device)]
     return measure(
         model, batches, params.importance_samples, _DECODED, derive_seed(seed, "variational")
     )
 
 
 def _likelihoods(figures: VariationalFigures, data: PreparedImages, seed: int) -> dict[str, Metric]:
-    """The metrics of ``figures``, and bits a dimension."""
-    metrics = variational_metrics(figures, "image", seed)
-    nll, bits = metrics["nll"], data.spec.dimensions * math.log(2)
-    metrics["bits_per_dimension"] = replace(
+    """The metrics of ``figures``, and bits a dimension where they are of a probability."""
+    metrics, modelled = variational_metrics(figures, "image", seed), figures.modelled
+    if not modelled.discrete:
+        return metrics
+    nll, bits = metrics[of_likelihood("nll", modelled)], data.spec.dimensions * math.log(2)
+    themselves = f", under a likelihood of the {data.spec.levels} grey levels themselves"
+    levels = "" if modelled.name else themselves
+    metrics[of_likelihood("bits_per_dimension", modelled)] = replace(
         nll,
         title="Bits per dimension",
         value=nll.value / bits,
@@ -171,8 +195,8 @@ def _likelihoods(figures: VariationalFigures, data: PreparedImages, seed: int) -
         low=nll.low / bits,
         high=nll.high / bits,
         unit="bits",
-        about=f"The importance-weighted bound over {data.spec.dimensions} pixel values, under a "
-        f"likelihood of the {data.spec.levels} grey levels themselves.",
+        about=f"The importance-weighted bound over {data.spec.dimensions} pixel values{levels}. "
+        f"{modelled.about}".rstrip(),
     )
     return metrics
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,10 @@ from genline.evaluation.variational import (
     likelihoods,
     mutual_information,
 )
-from genline.models.base import VariationalModel
+from genline.models.base import Modelled, VariationalModel
 
+# The figures that are of a likelihood, and so of what it is of.
+LIKELIHOODS = ("nll", "elbo", "reconstruction")
 OVER_ITEMS = "95 %, bootstrap over test items"
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +41,7 @@ class VariationalFigures:
     likelihoods: Likelihoods
     information: Floats  # (n,)
     use: Floats  # (n,)
+    modelled: Modelled = field(default_factory=Modelled)  # what the likelihoods are of
 
     @property
     def negative_elbo(self) -> Floats:
@@ -48,7 +51,14 @@ class VariationalFigures:
     @property
     def nats(self) -> dict[str, Floats]:
         """The likelihood of each item by metric: what is kept of it (n,)."""
-        return {"nll": self.likelihoods.nll, "elbo": self.negative_elbo}
+        nats = {"nll": self.likelihoods.nll, "elbo": self.negative_elbo}
+        return {of_likelihood(name, self.modelled): values for name, values in nats.items()}
+
+
+def of_likelihood(metric: str, modelled: Modelled) -> str:
+    """The name of a likelihood metric: one of another likelihood than the items' own says so, and
+    meets none of theirs in a comparison."""
+    return f"{metric}_{modelled.name}" if modelled.name else metric
 
 
 def measure(
@@ -66,12 +76,13 @@ def measure(
         likelihoods(model, batches, posteriors, draws, stream("importance"), rows),
         mutual_information(posteriors, stream("information")),
         decoder_use(model, batches, posteriors, stream("shuffle")),
+        model.modelled,
     )
 
 
 def variational_metrics(figures: VariationalFigures, item: str, seed: int) -> dict[str, Metric]:
     """The metrics of ``figures``; ``item`` is what one item is called, 'image' or 'text'."""
-    posteriors, count = figures.posteriors, len(figures.posteriors)
+    posteriors, count, modelled = figures.posteriors, len(figures.posteriors), figures.modelled
     unit = f"nats/{item}"
 
     def mean(name: str, title: str, values: Floats, better: Better, about: str) -> Metric:
@@ -86,7 +97,7 @@ def variational_metrics(figures: VariationalFigures, item: str, seed: int) -> di
         numpy_generator(seed, "bootstrap", "active_units"),
         resamples=200,
     )
-    return {
+    metrics = {
         "nll": mean(
             "nll",
             "Negative log-likelihood, importance-weighted",
@@ -139,3 +150,10 @@ def variational_metrics(figures: VariationalFigures, item: str, seed: int) -> di
             f"of {means.shape[1]}",
         ).metric(active_units(means), active, count, OVER_ITEMS),
     }
+    if not modelled.about:
+        return metrics
+    for name in LIKELIHOODS:
+        metric = metrics.pop(name)
+        about = f"{metric.about} {modelled.about}"
+        metrics[of_likelihood(name, modelled)] = replace(metric, about=about)
+    return metrics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -44,6 +45,15 @@ class GenerativeModel(nn.Module, ABC):
         return variant
 
 
+@dataclass(frozen=True)
+class Modelled:
+    """What the likelihood of a model is of: by default, of the items as they stand."""
+
+    name: str = ""  # ends the names of its figures, so that they meet none of another likelihood
+    about: str = ""  # a sentence that a reader of the figures needs
+    discrete: bool = True  # False: a density, which has no bits a dimension
+
+
 class VariationalModel(GenerativeModel):
     """A VAE: q(z|x) is a diagonal Gaussian, p(z) = N(0, I), p(x|z) a normalised likelihood.
 
@@ -52,6 +62,11 @@ class VariationalModel(GenerativeModel):
     """
 
     latent: int  # dimensions of z
+
+    @property
+    def modelled(self) -> Modelled:
+        """What :meth:`log_likelihood` is of."""
+        return Modelled()
 
     @abstractmethod
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,11 +92,35 @@ class TractableModel(Protocol):
 
 
 @runtime_checkable
+class ClassConditional(Protocol):
+    """A model of images that may have been trained with their labels.
+
+    Where ``classes`` is not 0 its ``sample`` takes ``labels``, int64 (count,), as a keyword;
+    without them it draws them with the frequencies of the training data.
+    """
+
+    classes: int  # labels it knows, 0..classes−1; 0: it was trained without
+
+
+@runtime_checkable
+class LabelReader(Protocol):
+    """A VAE whose x holds, if it is class-conditional, the label of each image."""
+
+    classes: int  # labels it knows; 0: it was trained without
+
+    def labelled(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """x from uint8 images (batch, channels, height, width) and int64 labels (batch,)."""
+
+
+@runtime_checkable
 class ImageDecoder(Protocol):
     """A VAE of images that decodes a given z, so that it can show reconstructions."""
 
-    def decode(self, z: Tensor) -> Tensor:
-        """uint8 (batch, channels, height, width) of z (batch, latent)."""
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """uint8 (batch, channels, height, width) of z (batch, latent).
+
+        labels: int64 (batch,), of a class-conditional model alone.
+        """
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Image VAEs: residual encoders and decoders, a discrete likelihood, and latent samplers."""
+"""Image VAEs: encoders and decoders, likelihoods of grey levels, and latent samplers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def build(model: Model, spec: Spec) -> ImageVAE:
     """An untrained :class:`ImageVAE` for images of ``spec``.
 
-    Raises ModelError when ``spec`` is of texts or its images are too small.
+    Raises ModelError, saying what would work, when ``spec`` is of texts, or its images are too
+    small, have too many levels for the likelihood, or lack the labels that ``model`` wants.
     """
     from genline.core.errors import ModelError
     from genline.models.image_vae.model import ImageVAE

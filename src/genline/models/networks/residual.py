@@ -42,8 +42,10 @@ def resolutions(height: int, width: int, smallest: int = 4) -> list[tuple[int, i
 def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Nearest-neighbour doubling of (batch, channels, h, w), cropped to ``size`` ≤ (2h, 2w).
 
-    Written as a copy, whose gradient is a sum in a fixed order: deterministic on every device.
+    A side that ``size`` has already stays as it is. Written as a copy, whose gradient is a sum in
+    a fixed order: deterministic on every device.
     """
     batch, channels, h, w = x.shape
-    doubled = x[:, :, :, None, :, None].expand(batch, channels, h, 2, w, 2)
-    return doubled.reshape(batch, channels, 2 * h, 2 * w)[:, :, : size[0], : size[1]]
+    down, across = (1 if side == wanted else 2 for side, wanted in zip((h, w), size, strict=True))
+    repeated = x[:, :, :, None, :, None].expand(batch, channels, h, down, w, across)
+    return repeated.reshape(batch, channels, down * h, across * w)[:, :, : size[0], : size[1]]

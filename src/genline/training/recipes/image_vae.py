@@ -1,4 +1,4 @@
-"""Training of an image VAE: the evidence lower bound, then a mixture over its latents."""
+"""Training of an image VAE: the evidence lower bound, then the samplers of its latents."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from genline.core.errors import ParamsError
 from genline.core.seeds import derive_seed
 from genline.data.batches import ShuffledBatches
-from genline.data.prepared import PreparedImages
+from genline.data.prepared import ImageSplit, PreparedImages
 from genline.models.image_vae.config import Model, Train
 from genline.models.image_vae.model import ImageVAE
-from genline.models.image_vae.samplers import Latents, fit_mixture
+from genline.models.image_vae.samplers.mixture import ClassMixtures, fit_mixture
+from genline.models.image_vae.samplers.second_stage import fit_second_stage
 from genline.models.initialisation import seeded
 from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
 from genline.training.engine.averages import ExponentialAverage
@@ -34,13 +36,21 @@ class ImageVAERecipe(Recipe):
         super().__init__()
         self.context, self.section, self.train = context, model, train
         self.steps, self.validate_every = train.steps, train.validate_every
-        self.images = context.tensor(data.split("train").images)
-        self.held_out = context.tensor(data.split("valid").images)
+        if model.mean_norm and train.batch < 2:
+            raise ParamsError(
+                "batch is 1, and mean_norm takes its statistics over a batch; use a batch of 2 or "
+                "more, or set mean_norm to 0"
+            )
+        splits = data.split("train"), data.split("valid")
         self.batches = ShuffledBatches(
-            len(self.images), train.batch, derive_seed(context.seed, "batches")
+            len(splits[0]), train.batch, derive_seed(context.seed, "batches")
         )
         with seeded(derive_seed(context.seed, "weights")):
             self.vae = ImageVAE(model, data.spec).to(context.device)
+        self.images, self.held_out = (self._seen(split) for split in splits)
+        if self.vae.labels is not None:
+            counts = torch.bincount(_labels(self.images), minlength=data.spec.classes)
+            self.vae.labels.counts.copy_(counts)
         self.average = ExponentialAverage(self.vae, train.ema)
         self.optimizer = torch.optim.AdamW(
             self.vae.parameters(), train.learning_rate, weight_decay=train.weight_decay, fused=True
@@ -94,24 +104,81 @@ class ImageVAERecipe(Recipe):
         vae = self.average.module
         assert isinstance(vae, ImageVAE)
         vae.load_state_dict(weights)
+        self._take_statistics(vae)
         noise = self.context.generator("mixture")
-        fit_mixture(
-            vae.gmm,
-            self._latents(vae, self.images, noise),
-            self._latents(vae, self.held_out, noise),
-            self.section.gmm_components,
-            self.train.gmm_regularisation,
-            derive_seed(self.context.seed, "mixture", "start"),
-        )
+        if vae.gmm is not None:
+            self._fit_mixtures(vae, noise)
+        if vae.second_stage is not None:
+            latents, labels = self._latents(vae, self.images, noise)
+            codes = vae.labels.codes(labels) if vae.labels is not None else latents[:, :0]
+            seed = derive_seed(self.context.seed, "second stage", "batches")
+            fit_second_stage(
+                vae.second_stage,
+                latents,
+                codes,
+                self.train.second_stage_steps,
+                seed,
+                self.context.generator("second stage"),
+            )
         return vae.state_dict()
 
-    def _latents(self, vae: ImageVAE, images: Tensor, noise: torch.Generator) -> Latents:
-        """Posterior draws, float64 (gmm_draws · n, latent)."""
+    def _take_statistics(self, vae: ImageVAE) -> None:
+        """Those that lag behind the weights while these change, and belong to others' averages."""
+        if vae.mean_norm is not None:
+            parts = torch.split(self.images, _CHUNK)
+            vae.mean_norm.take_statistics(torch.cat([vae.raw_posterior(x)[0] for x in parts]))
+        if not vae.modelled.discrete:
+            noise = self.context.generator("scale")
+            vae.likelihood.fit(
+                vae.parameters_of(x, draw_posterior(*vae.posterior(x), noise))
+                for x in torch.split(self.held_out, _CHUNK)
+            )
+
+    def _fit_mixtures(self, vae: ImageVAE, noise: torch.Generator) -> None:
+        """One mixture, or one a class; the number of components is chosen on held-out images."""
+        latents, labels = self._latents(vae, self.images[: self.train.gmm_most], noise)
+        held_out, held_labels = self._latents(vae, self.held_out, noise)
+        seed = derive_seed(self.context.seed, "mixture", "start")
+        parts = [(vae.gmm, slice(None), slice(None))]
+        if isinstance(vae.gmm, ClassMixtures):
+            parts = [
+                (mixture, labels == label, held_labels == label)
+                for label, mixture in enumerate(vae.gmm.of_class)
+            ]
+        for mixture, of_class, of_held_out in parts:
+            some = latents[of_class].double().cpu().numpy()
+            if len(some) < 2:
+                continue  # no such image was seen: N(0, I) stays
+            fit_mixture(
+                mixture,
+                some,
+                held_out[of_held_out].double().cpu().numpy(),
+                self.section.gmm_components,
+                self.train.gmm_regularisation,
+                seed,
+            )
+
+    def _latents(
+        self, vae: ImageVAE, images: Tensor, noise: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Posterior draws, float32 (gmm_draws · n, latent), and the label of each."""
         draws = [
             draw_posterior(*vae.posterior(x), noise, self.train.gmm_draws).flatten(0, 1)
             for x in torch.split(images, _CHUNK)
         ]
-        return torch.cat(draws).double().cpu().numpy()
+        labels = [_labels(x).repeat(self.train.gmm_draws) for x in torch.split(images, _CHUNK)]
+        return torch.cat(draws), torch.cat(labels)
+
+    def _seen(self, split: ImageSplit) -> Tensor:
+        """What the model is fed: the images of a split on the device, labels in them if wanted."""
+        images = self.context.tensor(split.images)
+        labels = None if split.labels is None else self.context.tensor(split.labels)
+        return self.vae.labelled(images, labels)
+
+
+def _labels(x: Tensor) -> Tensor:
+    """int64 (batch,): the last plane's, which are labels where the model is class-conditional."""
+    return x[:, -1, 0, 0].long()
 
 
 def build(context: Context, data: PreparedImages, model: Model, train: Train) -> Recipe:

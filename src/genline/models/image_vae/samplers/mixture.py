@@ -1,4 +1,4 @@
-"""Where the latents of a sampled image come from: the prior, or a fitted aggregate posterior."""
+"""Mixtures of Gaussians fitted to the aggregate posterior; Ghosh et al. 2020, section 4."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ import torch
 from torch import Tensor, nn
 
 Latents = npt.NDArray[np.float64]
-
-
-def draw_standard_normal(count: int, latent: int, generator: torch.Generator) -> Tensor:
-    """z ~ N(0, I): float32 (count, latent), on the generator's device."""
-    return torch.randn(count, latent, generator=generator, device=generator.device)
 
 
 class GaussianMixture(nn.Module):
@@ -56,6 +51,25 @@ class GaussianMixture(nn.Module):
         self.factors[:used] = torch.as_tensor(np.linalg.cholesky(covariances))
 
 
+class ClassMixtures(nn.Module):
+    """A mixture for each class: given a label, latents need not lie as they do over all."""
+
+    def __init__(self, classes: int, capacity: int, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self.of_class = nn.ModuleList([GaussianMixture(capacity, latent) for _ in range(classes)])
+
+    def draw(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """z of each label: float32 (len(labels), latent), on the generator's device."""
+        z = torch.empty(len(labels), self.latent, device=generator.device)
+        for label, mixture in enumerate(self.of_class):
+            (places,) = torch.nonzero(labels == label, as_tuple=True)
+            if len(places):
+                assert isinstance(mixture, GaussianMixture)
+                z[places] = mixture.draw(len(places), generator)
+        return z
+
+
 def fit_mixture(
     mixture: GaussianMixture,
     train: Latents,
@@ -68,17 +82,21 @@ def fit_mixture(
 
     ``train`` and ``held_out`` are draws from the posteriors of other images, (n, latent). The
     best has the largest mean log-density on ``held_out``; the densities are returned, in nats.
-    A number larger than the number of training draws is passed over.
+    A number larger than the number of training draws is cut to it. With nothing held out, the
+    least number is taken, since no other has anything to show for itself.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as Fitted
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    numbers = sorted({min(c, len(train)) for c in components})
+    if not len(held_out):
+        numbers, held_out = numbers[:1], train
     densities: dict[int, float] = {}
     # One thread: scikit-learn's k-means adds up partial sums in the order its threads finish.
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for number in sorted({min(c, len(train)) for c in components}):
+        for number in numbers:
             fitted = Fitted(
                 number, reg_covar=regularisation, max_iter=200, random_state=seed % 2**32
             ).fit(train)

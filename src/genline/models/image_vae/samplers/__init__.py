@@ -1,0 +1,1 @@
+"""Where the latents of a sampled image come from: the prior, or a fitted aggregate posterior."""
