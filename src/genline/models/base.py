@@ -77,6 +77,17 @@ class TractableModel(Protocol):
 
 
 @runtime_checkable
+class ClassConditional(Protocol):
+    """A model of images that may have been trained with their labels.
+
+    Where ``classes`` is not 0 its ``sample`` takes ``labels``, int64 (count,), as a keyword;
+    without them it draws them with the frequencies of the training data.
+    """
+
+    classes: int  # labels it knows, 0..classes−1; 0: it was trained without
+
+
+@runtime_checkable
 class ImageDecoder(Protocol):
     """A VAE of images that decodes a given z, so that it can show reconstructions."""
 
