@@ -99,10 +99,10 @@ def _of_the_batch(model: Model, train: Train) -> Iterator[str]:
             "gradient of one image's output is wanted, and minibatch discrimination mixes images; "
             f"use minibatch_kernels: 0, or {penalised[0]}: 0"
         )
-    if discriminator.norm == "batch" and discriminator.network == "recurrent":
+    if discriminator.norm == "batch" and discriminator.network not in _MAPS:
         yield (
-            "train.discriminator.norm is 'batch' with network 'recurrent', whose steps share "
-            "weights and not statistics; use norm: spectral or none"
+            f"train.discriminator.norm is 'batch' with network '{discriminator.network}', which "
+            "has no feature map to take statistics over; use norm: spectral or none"
         )
     if train.batch > 1:
         return

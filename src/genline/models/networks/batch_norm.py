@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 from torch import Tensor, nn
@@ -42,3 +44,25 @@ class WithoutNorm(nn.Module):
 def class_norm(kind: str, width: int, classes: int = 0) -> nn.Module:
     """The layer called ``kind``, "batch" or "none"; both take (x, labels)."""
     return ClassBatchNorm(width, classes) if kind == "batch" else WithoutNorm()
+
+
+@contextmanager
+def settling(network: nn.Module) -> Iterator[bool]:
+    """Inside, batches that pass ``network`` make up its statistics anew, each counting as much.
+
+    The standing statistics of Brock et al. 2019, appendix D: those of training are of other
+    weights than an averaged network's. Gives whether there are any; afterwards the network is in
+    evaluation mode.
+    """
+    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # torch's word for a plain mean over batches
+        layer.train()
+    try:
+        yield bool(layers)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        network.eval()

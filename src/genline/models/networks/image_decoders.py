@@ -61,9 +61,10 @@ class ConvDecoder(nn.Module):
         )
         # An image too small to be doubled is written at its own size.
         self.flat = None if doublings else nn.Conv2d(widths[0], channels, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.ConvTranspose2d | nn.Conv2d):
-                nn.init.normal_(module.weight, std=0.02)
+        if norm == "batch":  # without, weights so small would pass on next to nothing
+            for module in self.modules():
+                if isinstance(module, nn.Linear | nn.ConvTranspose2d | nn.Conv2d):
+                    nn.init.normal_(module.weight, std=0.02)
         self.attention = SelfAttention2d(widths[-1]) if attention else None
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -2,8 +2,9 @@
 and encoders.
 
 All map (batch, channels, height, width) in [−1, 1] to (batch, ``features``), and none knows what
-becomes of its features. ``norm`` is "none" or "batch"; spectral normalisation is laid over a
-finished network by :func:`genline.models.networks.spectral.normalise_spectra`.
+becomes of its features. ``norm``, of networks with feature maps, is "none" or "batch"; spectral
+normalisation is laid over a finished network by
+:func:`genline.models.networks.spectral.normalise_spectra`.
 """
 
 from __future__ import annotations
@@ -31,14 +32,12 @@ def stage_width(width: int, stage: int) -> int:
 class MLPEncoder(nn.Module):
     """Leaky-ReLU layers on the flattened image."""
 
-    def __init__(self, shape: Shape, width: int, layers: int, norm: str = "none") -> None:
+    def __init__(self, shape: Shape, width: int, layers: int) -> None:
         super().__init__()
         self.features = width
         body: list[nn.Module] = [nn.Flatten()]
         for inputs, outputs in pairwise([shape[0] * shape[1] * shape[2], *[width] * layers]):
             body.append(nn.Linear(inputs, outputs))
-            if norm == "batch":
-                body.append(nn.BatchNorm1d(outputs))
             body.append(nn.LeakyReLU(0.2))
         self.body = nn.Sequential(*body)
 
@@ -74,17 +73,20 @@ class ConvEncoder(nn.Module):
         channels, height, breadth = shape
         sizes = resolutions(height, breadth)
         halvings = len(sizes) - 1
-        flat = nn.Conv2d(channels, width, 3, padding=1)
-        body: list[nn.Module] = [] if halvings else [_started(flat)]
+        body: list[nn.Module] = [] if halvings else [nn.Conv2d(channels, width, 3, padding=1)]
         widths = [stage_width(width, stage) for stage in range(max(1, halvings))]
         for stage in range(halvings):
             inputs = widths[stage - 1] if stage else channels
-            body.append(_started(HalvingConvolution(inputs, widths[stage])))
+            body.append(HalvingConvolution(inputs, widths[stage]))
             if norm == "batch" and stage:
                 body.append(nn.BatchNorm2d(widths[stage]))
             body.append(nn.LeakyReLU(0.2))
             if attention and stage == 0:
                 body.append(SelfAttention2d(widths[0]))
+        if norm == "batch":
+            for module in body:
+                if isinstance(module, HalvingConvolution):
+                    nn.init.normal_(module.convolution.weight, std=0.02)
         if not halvings:
             body.append(nn.LeakyReLU(0.2))
             if attention:
@@ -126,11 +128,10 @@ class HalvingBlock(nn.Module):
 
 
 class ResidualEncoder(nn.Module):
-    """``blocks`` residual blocks a resolution, the first of which halves it; then the mean.
+    """``blocks`` residual blocks a resolution, the first of which halves it.
 
-    The discriminator of Miyato et al. 2018, table 4, for any size. The last activation is
-    averaged over the positions, where theirs is summed: the scale then does not depend on the
-    size of the image.
+    The discriminator of Miyato et al. 2018, table 4, for any size. The last map is flattened, as
+    that of Karras et al. 2020, where theirs is summed: in a small image it matters what is where.
     """
 
     def __init__(
@@ -138,7 +139,8 @@ class ResidualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, breadth = shape
-        halvings = len(resolutions(height, breadth)) - 1
+        sizes = resolutions(height, breadth)
+        halvings = len(sizes) - 1
         body: list[nn.Module] = []
         inputs = channels
         for stage in range(max(1, halvings)):
@@ -149,19 +151,11 @@ class ResidualEncoder(nn.Module):
                 inputs = outputs
             if attention and stage == 0:
                 body.append(SelfAttention2d(inputs))
-        self.body, self.features = nn.Sequential(*body), inputs
+        self.body = nn.Sequential(*body, nn.LeakyReLU(0.2), nn.Flatten())
+        self.features = inputs * sizes[-1][0] * sizes[-1][1]
 
     def forward(self, images: Tensor) -> Tensor:
-        h = functional.leaky_relu(self.body(images), 0.2)
-        return h.mean((2, 3))
-
-
-def _started(module: nn.Module) -> nn.Module:
-    """With weights N(0, 0.02²): Radford et al. 2016, section 4."""
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            nn.init.normal_(part.weight, std=0.02)
-    return module
+        return cast(Tensor, self.body(images))
 
 
 def image_encoder(
@@ -172,7 +166,7 @@ def image_encoder(
 
 
 ENCODERS: dict[str, Callable[[Shape, int, int, str, bool], nn.Module]] = {
-    "mlp": lambda shape, width, layers, norm, _: MLPEncoder(shape, width, layers, norm),
+    "mlp": lambda shape, width, layers, *_: MLPEncoder(shape, width, layers),
     "conv": lambda shape, width, _, norm, attention: ConvEncoder(shape, width, norm, attention),
     "residual": lambda shape, width, layers, norm, attention: ResidualEncoder(
         shape, width, layers, norm, attention

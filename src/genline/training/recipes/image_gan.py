@@ -22,6 +22,7 @@ from genline.models.image_gan.regularisers import (
     squared_gradient,
 )
 from genline.models.initialisation import seeded
+from genline.models.networks.batch_norm import settling
 from genline.models.networks.energy import energy_distance
 from genline.models.networks.pixels import normalise
 from genline.training.engine.augmentation import augment
@@ -31,6 +32,7 @@ from genline.training.engine.schedules import linear_decay
 
 _VALIDATION_SAMPLES = 1000
 _VALIDATION_IMAGES = 2000  # at most; the distance costs their square
+_SETTLING = 16  # batches that the statistics of batch normalisation are of
 _MEASURES = 100  # of the gradients' norms, over the whole training
 
 
@@ -231,9 +233,18 @@ class ImageGANRecipe(Recipe):
         """
         gan, noise = self.average.module, self.context.generator("validation")
         assert isinstance(gan, ImageGAN)
+        self._settle(gan)
         generated = normalise(gan.sample(_VALIDATION_SAMPLES, noise), self.spec.levels)
         found = energy_distance(generated, self.held_out)
         return {"valid_distance": found.distance, "valid_distance_error": found.error}
+
+    def _settle(self, gan: ImageGAN) -> None:
+        """Statistics of batch normalisation of the averaged weights themselves."""
+        noise = self.context.generator("statistics")
+        with settling(gan) as wanted:
+            for _ in range(_SETTLING if wanted else 0):
+                labels = gan.draw_labels(self.train.batch, noise) if gan.classes else None
+                gan.generate(gan.draw_noise(self.train.batch, noise), labels)
 
     def result(self) -> dict[str, Tensor]:
         return self.average.module.state_dict()
