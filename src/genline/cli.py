@@ -247,3 +247,9 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="texts only, 0.01 to 100; default: %(default)s",
     )
+    parser.add_argument(
+        "--labels",
+        default=None,
+        metavar="L,…",
+        help="classes to draw in turn, of a class-conditional image model; default: any",
+    )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genline.core.errors import ParamsError, nearest
 from genline.core.files import require_regular
@@ -24,6 +24,7 @@ from genline.evaluation.config import EvaluateImages
 from genline.evaluation.text.config import EvaluateTexts
 from genline.models.evaluators.config import ImageEvaluator, TextEvaluator
 from genline.models.image_gan import config as image_gan
+from genline.models.image_gan.combinations import impossible
 from genline.models.image_vae import config as image_vae
 from genline.models.text_gan import config as text_gan
 from genline.models.text_vae import config as text_vae
@@ -66,6 +67,13 @@ class _ImageGan(_Experiment):
     model: image_gan.Model
     train: image_gan.Train
     evaluate: EvaluateImages
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        reason = impossible(self.model, self.train)
+        if reason is not None:
+            raise ValueError(reason)
+        return self
 
 
 class _TextVae(_Experiment):

@@ -1,8 +1,7 @@
-"""Image generators and discriminators, losses against their formulas, and samples."""
+"""Image generators and discriminators of every size and kind, and samples."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,11 @@ from genline.core.errors import ModelError, ParamsError
 from genline.core.params import parse_section
 from genline.data.prepared import ImageSpec, TextSpec
 from genline.models.image_gan import build
-from genline.models.image_gan.config import Discriminator, Model
-from genline.models.image_gan.discriminators import DISCRIMINATORS
+from genline.models.image_gan.config import Codes, Discriminator, Model
+from genline.models.image_gan.discriminators import make_discriminator
 from genline.models.image_gan.generators import GENERATORS
-from genline.models.image_gan.objectives import OBJECTIVES, squared_gradient
 from genline.models.initialisation import seeded
+from genline.models.networks.image_encoders import ENCODERS
 from genline.models.networks.pixels import normalise, quantise
 from genline.models.store import load_model, save_model
 
@@ -28,6 +27,8 @@ SPECS = [
     SPEC,
     ImageSpec(channels=3, height=8, width=12, levels=256, classes=0),
     ImageSpec(channels=1, height=28, width=28, levels=2, classes=0),
+    ImageSpec(channels=2, height=9, width=19, levels=5, classes=3),
+    ImageSpec(channels=1, height=1, width=3, levels=4, classes=2),
 ]
 
 
@@ -36,18 +37,103 @@ def make(spec: ImageSpec = SPEC, **changes: object) -> torch.nn.Module:
         return build(MODEL.model_copy(update=changes), spec)
 
 
+def judge(spec: ImageSpec = SPEC, classes: int = 0, **changes: object) -> torch.nn.Module:
+    energy, codes = bool(changes.pop("energy", False)), changes.pop("codes", None)
+    section = Discriminator(**{"network": "mlp", "width": 8, "layers": 1} | changes)
+    with seeded(2):
+        return make_discriminator(section, spec, energy=energy, classes=classes, codes=codes)
+
+
+def images(spec: ImageSpec = SPEC, count: int = 6) -> torch.Tensor:
+    noise = torch.Generator().manual_seed(4)
+    return torch.rand(count, *spec.shape, generator=noise) * 2 - 1
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: "x".join(map(str, s.shape)))
 @pytest.mark.parametrize("network", sorted(GENERATORS))
-@pytest.mark.parametrize("layers", [1, 2])
-def test_shapes_hold_for_every_size_and_network(spec: ImageSpec, network: str, layers: int) -> None:
-    gan = make(spec, network=network, layers=layers)
+@pytest.mark.parametrize("conditional", [False, True])
+def test_generators_give_images_of_every_size(
+    spec: ImageSpec, network: str, conditional: bool
+) -> None:
+    if conditional and not spec.classes:
+        with pytest.raises(ModelError, match="no labels"):
+            make(spec, network=network, conditional=True)
+        return
+    attends = network in ("conv", "residual")
+    changes = {"layers": 2, "conditional": conditional, "attention": attends}
+    gan = make(spec, network=network, codes=Codes(categorical=[3], continuous=1), **changes)
     samples = gan.sample(5, torch.Generator().manual_seed(0))
     assert samples.shape == (5, *spec.shape)
     assert samples.dtype == torch.uint8
     assert int(samples.max()) < spec.levels
-    for name, discriminator in DISCRIMINATORS.items():
-        network_d = discriminator(Discriminator(network=name, width=8, layers=layers), spec)
-        assert network_d(normalise(samples, spec.levels)).shape == (5,)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: "x".join(map(str, s.shape)))
+@pytest.mark.parametrize("network", sorted(ENCODERS))
+@pytest.mark.parametrize("norm", ["none", "batch", "spectral"])
+@pytest.mark.parametrize("energy", [False, True])
+def test_discriminators_judge_images_of_every_size(
+    spec: ImageSpec, network: str, norm: str, energy: bool
+) -> None:
+    attends = network in ("conv", "residual")
+    network_d = judge(
+        spec, spec.classes, network=network, layers=2, norm=norm, attention=attends, energy=energy
+    )
+    labels = torch.arange(6) % spec.classes if spec.classes else None
+    assert network_d(images(spec), labels).shape == (6,)
+
+
+@pytest.mark.parametrize("network", sorted(ENCODERS))
+@pytest.mark.parametrize("norm", ["none", "spectral"])
+def test_the_output_of_an_image_is_of_that_image_alone(network: str, norm: str) -> None:
+    network_d = judge(network=network, norm=norm).eval()
+    x = images()
+    torch.testing.assert_close(network_d(x)[:2], network_d(x[:2]))
+
+
+@pytest.mark.parametrize("network", sorted(ENCODERS))
+def test_every_discriminator_has_the_second_derivative_that_penalties_want(network: str) -> None:
+    network_d = judge(network=network)
+    x = images().requires_grad_()
+    (slope,) = torch.autograd.grad(network_d(x).sum(), x, create_graph=True)
+    slope.square().sum().backward()
+    weights = [p for p in network_d.body.parameters() if p.dim() > 1]
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in weights)
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv", "residual"])
+def test_a_spectrally_normalised_discriminator_has_layers_of_norm_one(network: str) -> None:
+    network_d = judge(network=network, norm="spectral")
+    for _ in range(40):  # power iterations
+        network_d(images())
+    network_d.eval()
+    layers = [m for m in network_d.modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv2d)]
+    for layer in layers:
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(
+            1.0, abs=0.02
+        )
+
+
+def test_the_class_is_projected_on_the_features() -> None:
+    network_d = judge(classes=10)
+    x, labels = images(), torch.tensor([0, 1, 2, 3, 4, 5])
+    features = network_d.features(x)
+    told = network_d(x, labels) - network_d.output(features).flatten()
+    expected = torch.stack([network_d.classes.weight[k] @ f for k, f in enumerate(features)])
+    torch.testing.assert_close(told, expected)
+
+
+def test_an_energy_is_the_error_of_an_autoencoder() -> None:
+    network_d = judge(energy=True)
+    x = images()
+    rebuilt = torch.tanh(network_d.decoder(network_d.features(x))).reshape(x.shape)
+    torch.testing.assert_close(network_d(x), -((rebuilt - x) ** 2).mean((1, 2, 3)))
+    assert (network_d(x) < 0).all()
+
+
+def test_a_sigmoid_head_is_bounded() -> None:
+    outputs = judge(head="sigmoid")(100 * images())
+    assert ((outputs > 0) & (outputs < 1)).all()
 
 
 @pytest.mark.parametrize("network", ["recurrent", "attention"])
@@ -71,36 +157,6 @@ def test_an_image_s_pixels_stand_in_their_own_rows() -> None:
         image = generator(torch.zeros(1, 6))[0]
     expected = torch.arange(6).reshape(3, 2).T / 10  # column by column, channels together
     torch.testing.assert_close(image, expected[:, None, :].expand(2, 8, 3))
-
-
-def test_losses_are_their_formulas() -> None:
-    real, fake = torch.tensor([0.5, -2.0, 3.0]), torch.tensor([-1.5, 0.25, 2.0])
-    log_sigmoid = torch.nn.functional.logsigmoid
-    non_saturating, hinge = OBJECTIVES["non_saturating"], OBJECTIVES["hinge"]
-    expected = -(log_sigmoid(real).mean() + torch.log1p(-torch.sigmoid(fake)).mean())
-    torch.testing.assert_close(non_saturating.discriminator(real, fake), expected)
-    torch.testing.assert_close(non_saturating.generator(fake), -log_sigmoid(fake).mean())
-    assert hinge.discriminator(real, fake).item() == pytest.approx(
-        (0.5 + 3 + 0) / 3 + (0 + 1.25 + 3) / 3
-    )
-    assert hinge.generator(fake).item() == pytest.approx(-0.25)
-
-
-def test_a_discriminator_that_cannot_tell_pays_two_log_two() -> None:
-    zero = torch.zeros(4)
-    assert OBJECTIVES["non_saturating"].discriminator(zero, zero).item() == pytest.approx(
-        2 * math.log(2)
-    )
-
-
-def test_the_gradient_penalty_of_a_linear_discriminator_is_its_squared_norm() -> None:
-    linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1), torch.nn.Flatten(0))
-    real = torch.randn(7, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    penalty = squared_gradient(linear, real)
-    weight = linear[1].weight
-    assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
-    (gradient,) = torch.autograd.grad(penalty, weight)
-    torch.testing.assert_close(gradient, 2 * weight.detach())
 
 
 @given(st.integers(2, 256), st.data())
@@ -129,11 +185,55 @@ def test_samples_depend_on_the_generator_and_on_nothing_else() -> None:
     assert not torch.equal(first, gan.sample(6, torch.Generator().manual_seed(10)))
 
 
+@pytest.mark.parametrize("network", ["conv", "residual", "mlp", "recurrent_feedback"])
+def test_a_conditional_model_draws_the_class_it_is_asked_for(network: str) -> None:
+    gan = make(network=network, conditional=True).eval()
+    with torch.no_grad():
+        for parameter in gan.parameters():
+            parameter.add_(
+                0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(7))
+            )
+    labels = torch.tensor([3, 3, 8, 8])
+    drawn = gan.sample(4, torch.Generator().manual_seed(1), labels=labels)
+    assert torch.equal(drawn, gan.sample(4, torch.Generator().manual_seed(1), labels=labels))
+    other = gan.sample(4, torch.Generator().manual_seed(1), labels=torch.tensor([3, 3, 8, 7]))
+    assert torch.equal(drawn[:3], other[:3])
+    assert not torch.equal(drawn[3], other[3])
+
+
+def test_classes_are_drawn_as_often_as_in_training() -> None:
+    gan = make(network="mlp", conditional=True)
+    shares = torch.tensor([0.5, 0.0, 0.3, 0.2, 0, 0, 0, 0, 0, 0])
+    gan.class_shares.copy_(shares)
+    drawn = gan.draw_labels(20_000, torch.Generator().manual_seed(3))
+    assert torch.bincount(drawn, minlength=10)[1] == 0
+    torch.testing.assert_close(
+        torch.bincount(drawn, minlength=10) / 20_000, shares, atol=0.015, rtol=0
+    )
+
+
+def test_a_row_that_is_written_follows_from_the_one_before() -> None:
+    """The noise of a row reaches its own row and those below it, and none above."""
+    writer = make(network="recurrent_feedback").generator.writer
+    noise = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    (gradient,) = torch.autograd.grad(writer(noise)[0, 4].sum(), noise)
+    reached = gradient[0].abs().sum(1) > 0
+    assert reached.tolist() == [True] * 5 + [False] * 3
+    # Without the states, what is left of the past is the row written before.
+    with torch.no_grad():
+        writer.cells.cells[0].weight_hh.zero_()
+        for gate in writer.cells.cells[0].bias_ih.chunk(4)[1:2]:
+            gate.fill_(-50.0)  # forget
+    (gradient,) = torch.autograd.grad(writer(noise)[0, 4].sum(), noise)
+    assert gradient[0, 3].abs().sum() > 0
+
+
 @pytest.mark.parametrize("network", sorted(GENERATORS))
 def test_a_stored_model_gives_the_same_samples(network: str, tmp_path: Path) -> None:
     gan = make(network=network)
     section = MODEL.model_copy(update={"network": network})
     save_model(tmp_path, "image_gan", section, SPEC, gan.state_dict())
+    gan.eval()
     mine = gan.sample(8, torch.Generator().manual_seed(1))
     assert torch.equal(mine, load_model(tmp_path).model.sample(8, torch.Generator().manual_seed(1)))
 

@@ -40,6 +40,18 @@ class ImageHealth(CommonHealth):
     copied: float = Field(
         default=0.1, ge=0, le=1, description="largest share of samples that are near copies"
     )
+    discriminator_accuracy: float = Field(
+        default=0.99,
+        ge=0.5,
+        le=1,
+        description="largest share a GAN's discriminator is right about, at the end of training",
+    )
+    gradient_change: float = Field(
+        default=1000.0,
+        gt=1,
+        le=1_000_000_000,
+        description="most times that a GAN's gradients may grow or shrink in training",
+    )
 
 
 class EvaluateImages(Section):

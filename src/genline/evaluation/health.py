@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from genline.evaluation.config import CollapseLimits, CommonHealth
+from genline.evaluation.config import CollapseLimits, CommonHealth, ImageHealth
 from genline.evaluation.record import Check, Metric
 
 Floats = npt.NDArray[np.float64]
+
+_GRADIENT = "_gradient"  # ends the columns of a training curve that hold gradients' norms
+_STRETCH = 5  # a fifth of a training is what its beginning and its end are judged by
 
 
 def common(
@@ -112,3 +115,54 @@ def copying(copied: Metric, most: float) -> Check:
     figures = f"{copied.value:.1%} of the samples stand in the training data (at most {most:.1%})"
     passed = copied.value <= most
     return Check(passed, figures if passed else f"the samples are copies: {figures}")
+
+
+def adversarial(curve: Mapping[str, Sequence[float]], limits: ImageHealth) -> dict[str, Check]:
+    """The checks of an adversarial training by its curve; none where it has no such columns.
+
+    curve: the values of each column of the training's record, in the order of the steps.
+    """
+    checks = {}
+    if curve.get("discriminator_accuracy"):
+        accuracy = curve["discriminator_accuracy"]
+        checks["discriminator"] = balance(accuracy, limits.discriminator_accuracy)
+    norms = {k.removesuffix(_GRADIENT): v for k, v in curve.items() if k.endswith(_GRADIENT) and v}
+    if norms:
+        checks["gradients"] = gradients(norms, limits.gradient_change)
+    return checks
+
+
+def balance(accuracy: Sequence[float], most: float) -> Check:
+    """Whether the discriminator still errs at the end, so that the generator learns from it.
+
+    One that is always right gives a gradient of no use (Arjovsky & Bottou 2017, theorem 2.4).
+    """
+    end = float(np.median(_last(accuracy)))
+    figures = f"the discriminator was right for {end:.1%} at the end (at most {most:.1%})"
+    passed = end <= most
+    return Check(passed, figures if passed else f"it leaves nothing to learn: {figures}")
+
+
+def gradients(norms: Mapping[str, Sequence[float]], most: float) -> Check:
+    """Whether gradients neither vanished nor exploded: the norm at the end over that at the start.
+
+    norms: of each network, by its name. Fails beyond ``most`` times, or below its inverse.
+    """
+    changes = {}
+    for name, values in norms.items():
+        start = float(np.median(values[: max(1, len(values) // _STRETCH)]))
+        end = float(np.median(_last(values)))
+        changes[name] = end / start if start else float(end > 0) * float("inf")
+    figures = ", ".join(f"{name}'s {change:.2g} times" for name, change in changes.items())
+    figures = f"norms at the end over those at the start: {figures} (within {most:g} times)"
+    gone = [name for name, change in changes.items() if not change >= 1 / most]
+    grown = [name for name, change in changes.items() if change > most]
+    if gone:
+        return Check(False, f"the gradients of the {' and '.join(gone)} vanished: {figures}")
+    if grown:
+        return Check(False, f"the gradients of the {' and '.join(grown)} exploded: {figures}")
+    return Check(True, f"gradients keep their size: {figures}")
+
+
+def _last(values: Sequence[float]) -> Sequence[float]:
+    return values[-max(1, len(values) // _STRETCH) :]

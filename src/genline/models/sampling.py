@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genline.core.errors import GenlineError
@@ -25,12 +25,22 @@ class RequestError(GenlineError):
 
 
 def draw_images(
-    stored: StoredModel, count: int, seed: int, variant: str | None = None
+    stored: StoredModel,
+    count: int,
+    seed: int,
+    variant: str | None = None,
+    labels: Sequence[int] = (),
 ) -> npt.NDArray[np.uint8]:
-    """``count`` images, uint8 (count, channels, height, width) grey levels."""
+    """``count`` images, uint8 (count, channels, height, width) grey levels.
+
+    labels: the classes to draw, in turn, of a class-conditional model; none draws them as often
+    as the training data have them. Raises RequestError for those that the model does not know.
+    """
     import numpy as np
 
-    return np.concatenate(list(_draw(stored, count, seed, variant, 1.0)))
+    if labels:
+        _check_labels(stored, labels)
+    return np.concatenate(list(_draw(stored, count, seed, variant, 1.0, labels)))
 
 
 def draw_texts(
@@ -64,12 +74,36 @@ def check_request(
         raise RequestError("variant is empty; leave it out for the model's own")
 
 
+def _check_labels(stored: StoredModel, labels: Sequence[int]) -> None:
+    from genline.models.base import ClassConditional
+
+    model = stored.model
+    if not isinstance(model, ClassConditional) or not model.classes:
+        raise RequestError(
+            "labels are given, but the model was trained without them; leave them out, or train "
+            "one with model.conditional: true"
+        )
+    unknown = [label for label in labels if not 0 <= label < model.classes]
+    if unknown:
+        raise RequestError(f"label {unknown[0]} is unknown; use 0 to {model.classes - 1}")
+
+
 def _draw(
-    stored: StoredModel, count: int, seed: int, variant: str | None, temperature: float
+    stored: StoredModel,
+    count: int,
+    seed: int,
+    variant: str | None,
+    temperature: float,
+    labels: Sequence[int] = (),
 ) -> Iterator[npt.NDArray[Any]]:
     import torch
 
     generator = torch.Generator().manual_seed(derive_seed(seed, "sample"))
     for start in range(0, count, _CHUNK):
-        some = stored.model.sample(min(_CHUNK, count - start), generator, variant, temperature)
+        size = min(_CHUNK, count - start)
+        told = {}
+        if labels:
+            wanted = [labels[i % len(labels)] for i in range(start, start + size)]
+            told = {"labels": torch.tensor(wanted)}
+        some = stored.model.sample(size, generator, variant, temperature, **told)
         yield some.cpu().numpy()

@@ -50,7 +50,9 @@ def save_model(
 
     On failure, the model that stood there is untouched.
     """
-    config = {"family": family, "model": model.model_dump(), "data": spec_to_json(spec)}
+    # An option at its default, which means that it is off, is not part of what the model is.
+    parameters = model.model_dump(exclude_defaults=True)
+    config = {"family": family, "model": parameters, "data": spec_to_json(spec)}
     with replaced_folder(folder) as building:
         if tokenizer is not None:
             write_bytes(building / TOKENIZER, tokenizer.read_bytes())

@@ -15,9 +15,11 @@ from genline.core.folders import replaced_folder
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
 from genline.data.prepared import Prepared, PreparedImages, PreparedTexts, load_prepared
+from genline.evaluation import health
 from genline.evaluation.config import EvaluateImages
-from genline.evaluation.record import Evaluation, Findings
+from genline.evaluation.record import Check, Evaluation, Findings
 from genline.evaluation.text.config import EvaluateTexts
+from genline.evaluation.training_curve import read_curve
 from genline.models.base import VariationalModel
 from genline.models.evaluators.store import StoredEvaluator, load_evaluator
 from genline.models.store import TOKENIZER, StoredModel, load_model
@@ -46,6 +48,7 @@ def run(experiment: str) -> None:
 
     samples = Path("reports/samples") / experiment
     evaluation = judge(experiment, Path("models") / experiment, samples)
+    evaluation.findings.health.update(_of_training(experiment))
     record, findings = evaluation.to_json(), evaluation.findings
     write_json(f"reports/metrics/{experiment}.json", evaluation.numbers())
     write_json(f"reports/evaluation/{experiment}.json", record)
@@ -86,6 +89,17 @@ def judge(experiment: str, folder: Path, samples: Path) -> Evaluation:
         "protocol": protocol(section),
     }
     return Evaluation(experiment, dataset, model.family, data.spec.kind, digests, findings)
+
+
+def _of_training(experiment: str) -> dict[str, Check]:
+    """The checks of how an adversarial image model was trained, by its curve."""
+    params = load_yaml(PARAMS_FILE)
+    if lookup(params, f"experiments.{experiment}.family") != "image_gan":
+        return {}
+    key = f"experiments.{experiment}.evaluate"
+    limits = read_section(EvaluateImages, key, params).health
+    curve = read_curve(Path("reports/training") / f"{experiment}.csv")
+    return health.adversarial(curve, limits)
 
 
 def _section(experiment: str, params: Any, data: Prepared) -> EvaluateImages | EvaluateTexts:
@@ -181,7 +195,7 @@ def _refuse_other_words(model: StoredModel, data: Prepared) -> None:
 
 def _say(experiment: str, findings: Findings) -> None:
     failed = [name for name, check in findings.health.items() if not check.passed]
-    health = f"health checks failed: {', '.join(failed)}" if failed else "all health checks passed"
+    checks = f"health checks failed: {', '.join(failed)}" if failed else "all health checks passed"
     name, metric = next(iter(findings.metrics.items()))
     floor = "" if metric.floor is None else f", floor {metric.floor:.3g}"
-    print(f"{experiment}: {name} {metric.value:.4g}{floor}; {health}")
+    print(f"{experiment}: {name} {metric.value:.4g}{floor}; {checks}")

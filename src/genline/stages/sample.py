@@ -22,10 +22,15 @@ def run(
     seed: int,
     variant: str | None,
     temperature: float,
+    labels: str | None = None,
 ) -> None:
-    """Images need an ``output``; texts go to standard output without one, or for '-'."""
+    """Images need an ``output``; texts go to standard output without one, or for '-'.
+
+    labels: classes separated by commas, drawn in turn from a class-conditional model of images.
+    """
     target = None if output in (None, "-") else _writable(str(output))
     check_request("text", count, seed, variant, temperature)
+    classes = _classes(labels)
     from genline.models.store import load_model
 
     stored = load_model(Path("models", experiment))
@@ -34,9 +39,11 @@ def run(
         if target is None:
             raise GenlineError(f"{experiment} draws images; say where to write them: -o FILE.png")
         _check_picture(target)
-        images = draw_images(stored, count, seed, variant)
+        images = draw_images(stored, count, seed, variant, classes)
         write_image_grid(target, images, stored.spec.levels, near_square(count))
     else:
+        if classes:
+            raise GenlineError(f"{experiment} draws texts, which have no labels; leave them out")
         if target is not None:
             _check_text(target)
         texts = draw_texts(stored, count, seed, variant, temperature)
@@ -45,6 +52,17 @@ def run(
             return
         write_texts(target, texts)
     print(f"{count} samples of {experiment} in {target}")
+
+
+def _classes(labels: str | None) -> list[int]:
+    if labels is None:
+        return []
+    try:
+        return [int(label) for label in labels.split(",")]
+    except ValueError:
+        raise GenlineError(
+            f"labels are {labels!r}; use whole numbers separated by commas, such as 0,1,2"
+        ) from None
 
 
 def _print(texts: Iterable[str]) -> None:

@@ -1,7 +1,8 @@
 """Generators of images, z to pixels in (−1, 1). Another one is another entry of ``GENERATORS``.
 
-All map z: (batch, latent) to (batch, channels, height, width). The two that work row by row read
-an image as a sequence of ``height`` rows of ``width · channels`` values.
+All map z: (batch, inputs) to (batch, channels, height, width), where z holds the noise, the codes
+and the class, one-hot; ``labels`` (batch,) are read by conditional batch normalisation alone. Those
+that work row by row read an image as a sequence of ``height`` rows of ``width · channels`` values.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from torch.nn import functional
 
 from genline.data.prepared import ImageSpec
 from genline.models.image_gan.config import Model
+from genline.models.networks.image_decoders import ConvDecoder, ResidualDecoder
 from genline.models.networks.mlp import mlp
+from genline.models.networks.row_lstm import RowWriter
+
+
+def inputs(model: Model, spec: ImageSpec) -> int:
+    """Values that the generator of ``model`` reads."""
+    return model.latent + model.codes.size + (spec.classes if model.conditional else 0)
 
 
 class RowGenerator(nn.Module):
@@ -24,16 +32,34 @@ class RowGenerator(nn.Module):
     def __init__(self, model: Model, spec: ImageSpec, over_rows: nn.Module, features: int) -> None:
         super().__init__()
         self.spec = spec
-        self.stem = mlp([model.latent, model.width, spec.height * model.row_width])
+        self.stem = mlp([inputs(model, spec), model.width, spec.height * model.row_width])
         self.over_rows = over_rows
         self.head = nn.Linear(features, spec.width * spec.channels)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         rows = functional.leaky_relu(self.stem(z), 0.2).reshape(len(z), self.spec.height, -1)
-        pixels = torch.tanh(self.head(self.over_rows(rows)))
-        # (batch, height, width · channels) → (batch, channels, height, width)
-        image = pixels.reshape(len(z), self.spec.height, self.spec.width, self.spec.channels)
-        return image.permute(0, 3, 1, 2)
+        return as_image(torch.tanh(self.head(self.over_rows(rows))), self.spec)
+
+
+class FeedbackGenerator(nn.Module):
+    """Noise for every row from z, then rows that each follow from the one before."""
+
+    def __init__(self, model: Model, spec: ImageSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.stem = mlp([inputs(model, spec), model.width, spec.height * model.row_width])
+        row = spec.width * spec.channels
+        self.writer = RowWriter(model.row_width, row, model.width, model.layers)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        noise = functional.leaky_relu(self.stem(z), 0.2).reshape(len(z), self.spec.height, -1)
+        return as_image(self.writer(noise), self.spec)
+
+
+def as_image(pixels: Tensor, spec: ImageSpec) -> Tensor:
+    """(batch, height, width · channels) to (batch, channels, height, width)."""
+    image = pixels.reshape(len(pixels), spec.height, spec.width, spec.channels)
+    return image.permute(0, 3, 1, 2)
 
 
 class BidirectionalLSTM(nn.Module):
@@ -76,9 +102,9 @@ class MLPGenerator(nn.Module):
     def __init__(self, model: Model, spec: ImageSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.body = mlp([model.latent, *[model.width] * model.layers, spec.dimensions])
+        self.body = mlp([inputs(model, spec), *[model.width] * model.layers, spec.dimensions])
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return torch.tanh(self.body(z)).reshape(len(z), *self.spec.shape)
 
 
@@ -93,8 +119,39 @@ def attention(model: Model, spec: ImageSpec) -> nn.Module:
     return RowGenerator(model, spec, nn.Sequential(*blocks, nn.LayerNorm(width)), width)
 
 
+def conv(model: Model, spec: ImageSpec) -> nn.Module:
+    return ConvDecoder(
+        inputs(model, spec),
+        spec.shape,
+        model.width,
+        model.norm,
+        model.attention,
+        _normed_classes(model, spec),
+    )
+
+
+def residual(model: Model, spec: ImageSpec) -> nn.Module:
+    return ResidualDecoder(
+        inputs(model, spec),
+        spec.shape,
+        model.width,
+        model.layers,
+        model.norm,
+        model.attention,
+        _normed_classes(model, spec),
+    )
+
+
+def _normed_classes(model: Model, spec: ImageSpec) -> int:
+    """Classes that batch normalisation tells apart."""
+    return spec.classes if model.conditional and model.norm == "batch" else 0
+
+
 GENERATORS: dict[str, Callable[[Model, ImageSpec], nn.Module]] = {
     "recurrent": recurrent,
+    "recurrent_feedback": FeedbackGenerator,
     "attention": attention,
     "mlp": MLPGenerator,
+    "conv": conv,
+    "residual": residual,
 }
