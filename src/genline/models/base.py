@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genline.core.errors import ModelError, nearest
+from genline.models.networks.strategy import ANCESTRAL, Strategy
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -42,6 +43,37 @@ class GenerativeModel(nn.Module, ABC):
         if variant not in self.variants:
             raise ModelError(f"no sampler '{variant}'; {nearest(variant, self.variants)}")
         return variant
+
+
+class TextModel(GenerativeModel):
+    """A model that writes texts token by token, and so may be told how to choose a token."""
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator,
+        variant: str | None = None,
+        temperature: float = 1.0,
+        strategy: Strategy = ANCESTRAL,
+    ) -> Tensor:
+        """As :meth:`GenerativeModel.sample`, by ``strategy``."""
+
+
+def draw_samples(
+    model: GenerativeModel,
+    count: int,
+    generator: torch.Generator,
+    variant: str | None = None,
+    temperature: float = 1.0,
+    strategy: Strategy = ANCESTRAL,
+) -> Tensor:
+    """``model.sample`` by ``strategy``. Raises ModelError where the model knows but its own."""
+    if strategy == ANCESTRAL:
+        return model.sample(count, generator, variant, temperature)
+    if not isinstance(model, TextModel):
+        raise ModelError(f"{type(model).__name__} takes no top_k, top_p or beams; leave them out")
+    return model.sample(count, generator, variant, temperature, strategy)
 
 
 class VariationalModel(GenerativeModel):
