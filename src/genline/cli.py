@@ -253,3 +253,24 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         metavar="L,…",
         help="classes to draw in turn, of a class-conditional image model; default: any",
     )
+    parser.add_argument(
+        "--top-k",
+        type=int,
+        default=0,
+        metavar="K",
+        help="texts only: draw among the K likeliest tokens; default: all",
+    )
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="texts only: draw from the nucleus, the fewest tokens of probability P; default: all",
+    )
+    parser.add_argument(
+        "--beams",
+        type=int,
+        default=0,
+        metavar="B",
+        help="texts only: search for the likeliest text, B side by side; 1 is greedy",
+    )

@@ -12,7 +12,7 @@ from genline.core.errors import ModelError
 from genline.data.prepared import BOS, EOS, PAD, ImageSpec, TextSpec
 from genline.models import text_gan
 from genline.models.initialisation import seeded
-from genline.models.networks.lstm_decoder import LSTMDecoder
+from genline.models.networks.recurrent_decoder import LSTMDecoder
 from genline.models.store import load_model, save_model
 from genline.models.text_gan.config import Discriminator, Model, Train
 from genline.models.text_gan.discriminators import LSTMDiscriminator

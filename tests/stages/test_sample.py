@@ -63,8 +63,16 @@ def texts(project):
     )
 
 
-def ask(experiment="pictures", count=4, output="out.png", seed=0, variant=None, temperature=1.0):
-    run(experiment, count, output, seed, variant, temperature)
+def ask(
+    experiment="pictures",
+    count=4,
+    output="out.png",
+    seed=0,
+    variant=None,
+    temperature=1.0,
+    **strategy,
+):
+    run(experiment, count, output, seed, variant, temperature, **strategy)
 
 
 def test_images_become_a_near_square_png_grid(images, project):
@@ -122,6 +130,42 @@ def test_a_low_temperature_makes_texts_alike(texts, capsys):
         ask("prose", count=100, output="-", temperature=temperature)
         distinct.append(len(set(capsys.readouterr().out.splitlines())))
     assert distinct[0] < distinct[1]
+
+
+def test_texts_are_drawn_or_searched_for_as_asked(texts, capsys):
+    """Greedy and searched texts follow from z alone, so that fewer of them differ."""
+    found = {}
+    for name, strategy in {
+        "drawn": {},
+        "top_k": {"top_k": 2},
+        "all": {"top_k": 12, "top_p": 1.0},
+        "greedy": {"beams": 1},
+        "one of one": {"top_k": 1},
+        "searched": {"beams": 3},
+    }.items():
+        ask("prose", count=60, output="-", **strategy)
+        found[name] = capsys.readouterr().out.splitlines()
+    assert found["drawn"] == found["all"] != found["top_k"]
+    assert found["greedy"] == found["one of one"]
+    assert len(set(found["greedy"])) < len(set(found["drawn"]))
+    assert len(found["searched"]) == 60 and found["searched"] != found["greedy"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"top_k": -1}, "top_k is -1; wanted: a whole number from 0 to 65536"),
+        ({"top_p": 0.0}, r"top_p is 0.0; wanted: a number in \(0, 1\]"),
+        ({"beams": 65}, "beams is 65; wanted: a whole number from 0 to 64"),
+        ({"beams": 2, "top_k": 2}, "beams is 2, which draws nothing"),
+        ({"beams": 2, "temperature": 0.5}, "temperature is 0.5 but a search"),
+        ({"experiment": "pictures", "output": "a.png", "top_k": 2}, "are for texts"),
+    ],
+)
+def test_a_strategy_that_cannot_be_is_refused(images, texts, wrong, message):
+    with pytest.raises(GenlineError, match=message) as caught:
+        ask(**({"experiment": "prose", "output": "-"} | wrong))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genline.core.errors import ModelError, nearest
+from genline.models.networks.strategy import ANCESTRAL, Strategy
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -52,6 +53,37 @@ class Modelled:
     name: str = ""  # ends the names of its figures, so that they meet none of another likelihood
     about: str = ""  # a sentence that a reader of the figures needs
     discrete: bool = True  # False: a density, which has no bits a dimension
+
+
+class TextModel(GenerativeModel):
+    """A model that writes texts token by token, and so may be told how to choose a token."""
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        generator: torch.Generator,
+        variant: str | None = None,
+        temperature: float = 1.0,
+        strategy: Strategy = ANCESTRAL,
+    ) -> Tensor:
+        """As :meth:`GenerativeModel.sample`, by ``strategy``."""
+
+
+def draw_samples(
+    model: GenerativeModel,
+    count: int,
+    generator: torch.Generator,
+    variant: str | None = None,
+    temperature: float = 1.0,
+    strategy: Strategy = ANCESTRAL,
+) -> Tensor:
+    """``model.sample`` by ``strategy``. Raises ModelError where the model knows but its own."""
+    if strategy == ANCESTRAL:
+        return model.sample(count, generator, variant, temperature)
+    if not isinstance(model, TextModel):
+        raise ModelError(f"{type(model).__name__} takes no top_k, top_p or beams; leave them out")
+    return model.sample(count, generator, variant, temperature, strategy)
 
 
 class VariationalModel(GenerativeModel):

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from genline.core.errors import GenlineError
 from genline.core.seeds import derive_seed
+from genline.core.wording import wanted
+from genline.models.networks.strategy import ANCESTRAL, Strategy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,24 +44,48 @@ def draw_images(
 
     if labels:
         _check_labels(stored, labels)
-    return np.concatenate(list(_draw(stored, count, seed, variant, 1.0, labels)))
+    return np.concatenate(list(_draw(stored, count, seed, variant, labels=labels)))
 
 
 def draw_texts(
-    stored: StoredModel, count: int, seed: int, variant: str | None = None, temperature: float = 1.0
+    stored: StoredModel,
+    count: int,
+    seed: int,
+    variant: str | None = None,
+    temperature: float = 1.0,
+    strategy: Strategy = ANCESTRAL,
 ) -> list[str]:
-    """``count`` readable texts."""
+    """``count`` readable texts, drawn or searched for by ``strategy``."""
     from genline.data.prepared import strip_marks
     from genline.data.tokenizer import TextTokenizer
     from genline.models.store import TOKENIZER
 
     tokenizer = TextTokenizer.load(stored.folder / TOKENIZER)
-    chunks = _draw(stored, count, seed, variant, temperature)
+    chunks = _draw(stored, count, seed, variant, temperature, strategy)
     return [tokenizer.decode(text) for chunk in chunks for text in strip_marks(chunk)]
 
 
+def make_strategy(top_k: int, top_p: float, beams: int) -> Strategy:
+    """Raises RequestError for values out of range, or that do not go together."""
+    try:
+        return Strategy(top_k=top_k, top_p=top_p, beams=beams)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if not first["loc"]:
+            raise RequestError(first["msg"].removeprefix("Value error, ")) from None
+        name = str(first["loc"][0])
+        field = Strategy.model_fields[name]
+        right = wanted(field.annotation, field.metadata)
+        raise RequestError(f"{name} is {first['input']}; wanted: {right}") from None
+
+
 def check_request(
-    kind: str, count: int, seed: int, variant: str | None, temperature: float
+    kind: str,
+    count: int,
+    seed: int,
+    variant: str | None,
+    temperature: float,
+    strategy: Strategy = ANCESTRAL,
 ) -> None:
     """Raises RequestError for what no model of that kind ("image" or "text") can be asked."""
     if not 1 <= count <= MOST:
@@ -69,6 +97,12 @@ def check_request(
     if not COLDEST <= temperature <= HOTTEST:
         raise RequestError(
             f"temperature is {temperature:g}; use a number from {COLDEST:g} to {HOTTEST:g}"
+        )
+    if kind == "image" and strategy != ANCESTRAL:
+        raise RequestError("top-k, top-p and beams are for texts; leave them out here")
+    if strategy.beams and temperature != 1:
+        raise RequestError(
+            f"temperature is {temperature:g} but a search by beams draws nothing; leave out one"
         )
     if variant == "":
         raise RequestError("variant is empty; leave it out for the model's own")
@@ -93,17 +127,21 @@ def _draw(
     count: int,
     seed: int,
     variant: str | None,
-    temperature: float,
+    temperature: float = 1.0,
+    strategy: Strategy = ANCESTRAL,
     labels: Sequence[int] = (),
 ) -> Iterator[npt.NDArray[Any]]:
     import torch
 
+    from genline.models.base import draw_samples
+
     generator = torch.Generator().manual_seed(derive_seed(seed, "sample"))
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
-        told = {}
         if labels:
-            wanted = [labels[i % len(labels)] for i in range(start, start + size)]
-            told = {"labels": torch.tensor(wanted)}
-        some = stored.model.sample(size, generator, variant, temperature, **told)
+            told = torch.tensor([labels[i % len(labels)] for i in range(start, start + size)])
+            asked: dict[str, Any] = {"labels": told}  # of those alone that are class-conditional
+            some = stored.model.sample(size, generator, variant, temperature, **asked)
+        else:
+            some = draw_samples(stored.model, size, generator, variant, temperature, strategy)
         yield some.cpu().numpy()

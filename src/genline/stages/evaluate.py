@@ -145,7 +145,7 @@ def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
         findings = suite.evaluate(
             model, case.judge.evaluator, data, params, case.seed, case.device, case.free_bits
         )
-    texts = suite.shown(model, data, params.shown, case.seed, case.device)
+    texts = suite.shown(model, data, params.shown, case.seed, case.device, params.decoding)
     with replaced_folder(samples) as building:
         for name, lines in texts.items():
             write_texts(building / f"{name}.txt", lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genline.core.errors import GenlineError
 from genline.data.prepared import ImageSpec
-from genline.models.sampling import check_request, draw_images, draw_texts
+from genline.models.sampling import check_request, draw_images, draw_texts, make_strategy
 from genline.reporting.samples import near_square, write_image_grid, write_texts
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,18 +23,22 @@ def run(
     variant: str | None,
     temperature: float,
     labels: str | None = None,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    beams: int = 0,
 ) -> None:
     """Images need an ``output``; texts go to standard output without one, or for '-'.
 
     labels: classes separated by commas, drawn in turn from a class-conditional model of images.
     """
     target = None if output in (None, "-") else _writable(str(output))
-    check_request("text", count, seed, variant, temperature)
+    strategy = make_strategy(top_k, top_p, beams)
+    check_request("text", count, seed, variant, temperature, strategy)
     classes = _classes(labels)
     from genline.models.store import load_model
 
     stored = load_model(Path("models", experiment))
-    check_request(stored.spec.kind, count, seed, variant, temperature)
+    check_request(stored.spec.kind, count, seed, variant, temperature, strategy)
     if isinstance(stored.spec, ImageSpec):
         if target is None:
             raise GenlineError(f"{experiment} draws images; say where to write them: -o FILE.png")
@@ -46,7 +50,7 @@ def run(
             raise GenlineError(f"{experiment} draws texts, which have no labels; leave them out")
         if target is not None:
             _check_text(target)
-        texts = draw_texts(stored, count, seed, variant, temperature)
+        texts = draw_texts(stored, count, seed, variant, temperature, strategy)
         if target is None:
             _print(texts)
             return

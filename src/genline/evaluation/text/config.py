@@ -8,6 +8,7 @@ from pydantic import Field
 
 from genline.core.params import Section
 from genline.evaluation.config import CommonHealth
+from genline.models.networks.strategy import Decoding
 
 Temperature = Annotated[float, Field(ge=0.01, le=10)]
 
@@ -53,6 +54,9 @@ class EvaluateTexts(Section):
         default=[0.7, 0.85, 1.0, 1.15],
         min_length=1,
         description="temperatures at which a GAN's control is sampled, each 0.01 to 10",
+    )
+    decoding: Decoding = Field(
+        default=Decoding(), description="how samples are drawn, or searched for"
     )
     shown: int = Field(default=100, ge=1, le=10_000, description="texts in a list of samples")
     health: TextHealth = TextHealth()

@@ -27,8 +27,15 @@ from genline.evaluation.text.ngram_table import pack, take
 from genline.evaluation.text.perplexity import token_counts
 from genline.evaluation.text.sample_metrics import Read, SampleJudge
 from genline.evaluation.text.temperature_curve import against_curve
-from genline.models.base import GenerativeModel, TextDecoder, TractableModel, VariationalModel
+from genline.models.base import (
+    GenerativeModel,
+    TextDecoder,
+    TractableModel,
+    VariationalModel,
+    draw_samples,
+)
 from genline.models.evaluators.language_model import LanguageModel
+from genline.models.networks.strategy import ANCESTRAL, PLAIN, Decoding, Strategy
 
 CONTROL = "control"
 AGAINST_CONTROL = (
@@ -58,11 +65,12 @@ def evaluate(
     ``free_bits``: nats a text of KL that cost nothing in training.
     """
     judge = SampleJudge(evaluator, data, params.samples, params.ngram_order, seed)
+    heat, strategy = params.decoding.temperature, params.decoding.strategy
     metrics: dict[str, Metric] = {}
     read: dict[str, Read] = {}
     nats: dict[str, Floats] = {}
     for variant in model.variants:
-        read[variant] = judge.read(draw(model, judge.count, seed, variant))
+        read[variant] = judge.read(draw(model, judge.count, seed, variant, heat, strategy))
         found = judge.metrics(read[variant], variant)
         if isinstance(model, TractableModel):
             own = own_nats(model, data, variant, device)
@@ -81,10 +89,10 @@ def evaluate(
     metrics["frechet_embedding_distance_vs_control"] = versus_control(metrics)
     rows = []
     for temperature in params.temperatures:
-        # At 1 these are the samples already judged.
+        # At its own temperature these are the samples already judged.
         row = read[CONTROL]
-        if temperature != 1.0:
-            row = judge.read(draw(model, judge.count, seed, CONTROL, temperature))
+        if temperature != heat:
+            row = judge.read(draw(model, judge.count, seed, CONTROL, temperature, strategy))
         rows.append(row)
     beyond = against_curve(read[model.variants[0]], rows, judge.count)
     if beyond is not None:
@@ -109,7 +117,12 @@ def versus_control(metrics: dict[str, Metric]) -> Metric:
 
 
 def draw(
-    model: GenerativeModel, count: int, seed: int, variant: str, temperature: float = 1.0
+    model: GenerativeModel,
+    count: int,
+    seed: int,
+    variant: str,
+    temperature: float = 1.0,
+    strategy: Strategy = ANCESTRAL,
 ) -> TextSplit:
     """``count`` samples of ``variant``, without marks; the same for the same arguments."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "samples", variant))
@@ -117,7 +130,7 @@ def draw(
     with torch.no_grad():
         for done in range(0, count, _SAMPLED):
             size = min(_SAMPLED, count - done)
-            rows = model.sample(size, generator, variant, temperature)
+            rows = draw_samples(model, size, generator, variant, temperature, strategy)
             texts += strip_marks(rows.cpu().numpy())
     return pack(texts)
 
@@ -136,7 +149,12 @@ def reconstruct(model: VariationalModel, texts: TextSplit, device: torch.device)
 
 
 def shown(
-    model: GenerativeModel, data: PreparedTexts, count: int, seed: int, device: torch.device
+    model: GenerativeModel,
+    data: PreparedTexts,
+    count: int,
+    seed: int,
+    device: torch.device,
+    decoding: Decoding = PLAIN,
 ) -> dict[str, list[str]]:
     """The lists a reader looks at, by name: ``samples``, those of other samplers as
     ``samples_<variant>``, ``real`` texts and, of a VAE, ``reconstructions``: original and
@@ -152,7 +170,8 @@ def shown(
     lists = {"real": lines(real)}
     for variant in model.variants:
         name = "samples" if variant == model.variants[0] else f"samples_{variant}"
-        lists[name] = lines(draw(model, count, seed, variant))
+        texts = draw(model, count, seed, variant, decoding.temperature, decoding.strategy)
+        lists[name] = lines(texts)
     if isinstance(model, VariationalModel):
         again = lines(reconstruct(model, real, device))
         pairs = zip(lists["real"], again, strict=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from genline.models.networks.dropout import dropout
-from genline.models.networks.lstm_decoder import LSTMDecoder
+from genline.models.networks.recurrent_decoder import LSTMDecoder
 
 
 class LSTMDiscriminator(nn.Module):

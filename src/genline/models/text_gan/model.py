@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from genline.data.prepared import TextSpec
-from genline.models.base import GenerativeModel
-from genline.models.networks.decoding import sample_texts
-from genline.models.networks.lstm_decoder import LSTMDecoder
+from genline.models.base import TextModel
+from genline.models.networks.decoding import decode_texts
+from genline.models.networks.recurrent_decoder import LSTMDecoder
+from genline.models.networks.strategy import ANCESTRAL, Strategy
 from genline.models.text_gan.config import Model
 
 GENERATORS = {"lstm": LSTMDecoder}
 
 
-class TextGAN(GenerativeModel):
+class TextGAN(TextModel):
     """A generator trained adversarially, beside the same network trained by likelihood alone.
 
     The generator is a language model: chance enters with each drawn token, so a noise vector
@@ -49,14 +50,16 @@ class TextGAN(GenerativeModel):
         generator: torch.Generator,
         variant: str | None = None,
         temperature: float = 1.0,
+        strategy: Strategy = ANCESTRAL,
     ) -> Tensor:
         network = self.network(variant)
-        return sample_texts(
+        return decode_texts(
             network.step,
             network.start(count),
             count,
             self.spec.max_tokens,
             generator,
             temperature,
+            strategy,
             network.bias.device,
         )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from genline.data.prepared import BOS, EOS, PAD
 from genline.models.networks.decoding import MARKS, sample_texts
-from genline.models.networks.lstm_decoder import LSTMDecoder
+from genline.models.networks.recurrent_decoder import LSTMDecoder
 from genline.models.text_gan.config import Train
 from genline.models.text_gan.discriminators import LSTMDiscriminator
 from genline.models.text_gan.texts import Texts

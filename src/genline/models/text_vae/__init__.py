@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def build(model: Model, spec: Spec) -> VariationalModel:
     """An untrained text VAE for texts of ``spec``; ModelError when it is of images."""
     from genline.core.errors import ModelError
-    from genline.models.text_vae.model import NETWORKS
+    from genline.models.text_vae.model import TextVAE
 
     if not isinstance(spec, TextSpec):
         raise ModelError("family 'text_vae' models texts, but the dataset holds images")
-    return NETWORKS[model.network](model, spec)
+    return TextVAE(model, spec)

@@ -18,7 +18,7 @@ from genline.models.initialisation import seeded
 from genline.models.networks.decoding import sample_texts
 from genline.models.networks.energy import energy_distance
 from genline.models.networks.frequencies import start_at_frequencies
-from genline.models.networks.lstm_decoder import LSTMDecoder
+from genline.models.networks.recurrent_decoder import LSTMDecoder
 from genline.models.text_gan.config import Model, Train
 from genline.models.text_gan.discriminators import DISCRIMINATORS
 from genline.models.text_gan.model import TextGAN

@@ -1,6 +1,8 @@
-"""A recurrent language model, alone or conditioned on a latent, and the likelihood of texts."""
+"""What every next-token model shares: embedding, output layer, and the likelihood of texts."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as functional
@@ -9,54 +11,61 @@ from torch import Tensor, nn
 from genline.data.prepared import PAD
 from genline.models.networks.dropout import dropout
 
-State = tuple[Tensor, Tensor]  # hidden and cell, each (1, batch, hidden)
+# What a decoder remembers of the tokens it has read: dimension 1 of each part is the row.
+State = tuple[Tensor, ...]
 
 _ROWS = 4096  # texts decoded at once; bounds memory whatever the number of draws
+_POSITIONS = 2**17  # and places of tokens in them
 _TOKENS = 8192  # tokens whose logits exist at once
 
 
-class LSTMDecoder(nn.Module):
-    """log p(token | tokens before it, z): an LSTM whose output layer is its embedding.
+def select_rows(state: State, rows: Tensor) -> State:
+    """The state of ``rows`` (n,), in that order; a row may stand there more than once."""
+    return tuple(part.index_select(1, rows) for part in state)
 
-    The latent, where there is one, sets the initial state and is part of every input (Bowman et
-    al. 2016, section 3; He et al. 2019, section 4.1). Output weights are tied to the embedding
-    through a projection (Press & Wolf 2017), which halves the parameters and lets a rare word's
-    vector learn from both sides.
+
+class Decoder(nn.Module, ABC):
+    """log p(token | tokens before it, z), the output layer tied to the embedding.
+
+    A subclass says how embeddings, read in order from a state, become readouts: all else, one
+    token at a time or whole texts, from tokens or from embeddings of its caller's making, is the
+    same for every network. Output weights are tied to the embedding through the readout (Press
+    & Wolf 2017), which halves the parameters and lets a rare word's vector learn from both sides.
     """
 
-    def __init__(self, vocabulary: int, embedding: int, hidden: int, latent: int = 0) -> None:
+    reads_words = True  # whether a token depends on those before it
+
+    def __init__(self, vocabulary: int, embedding: int) -> None:
         super().__init__()
-        self.hidden, self.scale = hidden, embedding**0.5
+        self.scale = embedding**0.5
         self.embedding = nn.Embedding(vocabulary, embedding)
-        # As small as an output layer wants it; what the LSTM reads is scaled to unit variance.
+        # As small as an output layer wants it; what the network reads is scaled to unit variance.
         nn.init.normal_(self.embedding.weight, std=1.0 / self.scale)
-        self.initial = nn.Linear(latent, 2 * hidden) if latent else None
-        self.lstm = nn.LSTM(embedding + latent, hidden)
-        self.readout = nn.Linear(hidden, embedding)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """What the LSTM reads at ``tokens``: (..., embedding)."""
-        embedded: Tensor = self.embedding(tokens) * self.scale
-        return embedded
-
+    @abstractmethod
     def start(self, batch: int, z: Tensor | None = None) -> State:
         """The state before the first token; z: (batch, latent) where the model has a latent."""
-        if self.initial is not None and z is not None:
-            hidden, cell = self.initial(z).chunk(2, -1)
-            return torch.tanh(hidden)[None].contiguous(), cell[None].contiguous()
-        zeros = self.bias.new_zeros(1, batch, self.hidden)
-        return zeros, zeros
 
-    def run(self, embedded: Tensor, state: State, z: Tensor | None = None) -> tuple[Tensor, State]:
+    @abstractmethod
+    def run(
+        self,
+        embedded: Tensor,
+        state: State,
+        z: Tensor | None = None,
+        p: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, State]:
         """Read (length, batch, embedding) and give the readouts, of the same shape, and the state.
 
         A readout's product with the embedding matrix, plus the bias, is the next token's logits.
+        ``p`` is the dropout within the network, where it has any, drawn from ``generator``.
         """
-        if z is not None:
-            embedded = torch.cat([embedded, z.expand(len(embedded), -1, -1)], -1)
-        states, state = self.lstm(embedded, state)
-        return self.readout(states), state
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the network reads at ``tokens``: (..., embedding)."""
+        embedded: Tensor = self.embedding(tokens) * self.scale
+        return embedded
 
     def logits(self, readouts: Tensor) -> Tensor:
         """Logits of the next token: (..., vocabulary)."""
@@ -86,7 +95,7 @@ class LSTMDecoder(nn.Module):
         inputs = texts[:, :-1] if inputs is None else inputs
         targets = texts[:, 1:].T
         embedded = dropout(self.embed(inputs.T), p, generator)
-        readouts, _ = self.run(embedded, self.start(len(texts), z), z)
+        readouts, _ = self.run(embedded, self.start(len(texts), z), z, p, generator)
         # Only real tokens reach the output layer: it is half of the arithmetic.
         real = targets != PAD
         chosen = torch.split(dropout(readouts[real], p, generator), _TOKENS)
@@ -106,8 +115,9 @@ class LSTMDecoder(nn.Module):
         """
         if z is None or z.dim() == 2:
             return self.token_log_likelihood(texts, z).sum(1)
+        together = max(1, min(_ROWS // len(texts), _POSITIONS // texts.numel()))
         rows = [
             self.token_log_likelihood(texts.repeat(len(part), 1), part.flatten(0, 1)).sum(1)
-            for part in torch.split(z, max(1, _ROWS // len(texts)))
+            for part in torch.split(z, together)
         ]
         return torch.cat(rows).view(z.shape[:2])
