@@ -6,7 +6,6 @@ The tests are one story and run in their order: each begins where the one before
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 
