@@ -71,7 +71,7 @@ class Campaign:
     def kill(self, stage: str, victim: str, share: float) -> Kill:
         """Kill at ``share``, from 0 to 1, of the time that running the stage again takes."""
         again = ("dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
-        number = self.starter.start(*again, output=self.output)
+        number = self.starter.start(*again, output=self.output.with_name("killed"))
         moment = share * self.seconds[stage]
         time.sleep(moment)
         _kill(number, victim)
