@@ -71,6 +71,21 @@ def test_likelihoods_of_other_items_are_not_compared(hard_and_easy):
         difference("perplexity", of_texts(hard_and_easy), other)
 
 
+def test_where_one_side_reads_a_part_both_figures_are_of_that_part(hard_and_easy):
+    whole = of_texts(hard_and_easy)
+    places = np.arange(0, 1000, 2)
+    part = Items("tokens", np.full(500, 5), {"nll": hard_and_easy[places] + 1.0}, places, 1000)
+    other = Figure({"value": 1.0, "standard_error": 1.0}, part)
+    found = difference("perplexity", whole, other)
+    mine = np.exp(hard_and_easy[places].mean() / 5)
+    assert found.sides == pytest.approx((mine, mine * np.exp(0.2)))
+    assert found.high < 0
+    assert found.method == "paired over the 500 test items that both sides can read"
+    nothing = Items("tokens", np.zeros(0, np.int64), {"nll": np.zeros(0)}, places[:0], 1000)
+    with pytest.raises(NotComparableError, match="no test item has perplexity on both sides"):
+        difference("perplexity", whole, Figure(other.metric, nothing))
+
+
 def test_a_figure_without_a_standard_error_is_not_compared():
     with pytest.raises(NotComparableError, match="no standard error of fid"):
         difference("fid", Figure({"value": 1.0}), Figure({"value": 2.0, "standard_error": 0.1}))

@@ -32,6 +32,26 @@ def test_a_row_is_an_item_of_the_test_split():
     assert items.to_csv() == "item,tokens,nll\n0,3,1.5\n1,7,2.0\n"
 
 
+def test_a_part_of_the_split_says_which_and_of_how_many():
+    items = Items(
+        "tokens", np.array([3, 7]), {"nll": np.array([1.5, 2.0])}, np.array([1, 4]), total=6
+    )
+    assert items.to_csv() == "item of 6,tokens,nll\n1,3,1.5\n4,7,2.0\n"
+    again = Items.from_csv(items.to_csv())
+    assert again.places.tolist() == [1, 4]
+    assert again.to_csv() == items.to_csv()
+    assert again.at(np.array([4])).nats["nll"].tolist() == [2.0]
+
+
+def test_a_part_is_of_the_same_split_where_the_sizes_of_what_both_have_agree():
+    whole = Items("tokens", np.array([5, 3, 5]))
+    assert Items("tokens", np.array([3]), {}, np.array([1]), 3).same_items(whole)
+    assert whole.same_items(Items("tokens", np.array([5, 5]), {}, np.array([0, 2]), 3))
+    assert not whole.same_items(Items("tokens", np.array([4]), {}, np.array([1]), 3))
+    assert not whole.same_items(Items("tokens", np.array([3]), {}, np.array([1]), 4))
+    assert not whole.same_items(Items("tokens", np.array([5, 3])))
+
+
 def test_each_metric_is_its_function_of_the_nats():
     items = Items("dimensions", np.full(2, 4), {"nll": np.array([2.0, 6.0])})
     every = np.arange(2)
@@ -60,7 +80,14 @@ def test_a_likelihood_metric_is_known_by_its_name(metric, column):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "item,words,nll\n0,3,1.0\n", "item,tokens,nll\n1,3,1.0\n", "item,tokens,nll\n0,3\n"],
+    [
+        "item of 2,tokens\n1,3\n0,3\n",
+        "item of 2,tokens\n2,3\n",
+        "",
+        "item,words,nll\n0,3,1.0\n",
+        "item,tokens,nll\n1,3,1.0\n",
+        "item,tokens,nll\n0,3\n",
+    ],
 )
 def test_another_file_is_refused_by_name(tmp_path, content):
     file = tmp_path / "E.csv"

@@ -1,12 +1,15 @@
 """kill −9 at random moments of every stage: the next ``dvc repro`` ends as if nothing had been.
 
-    python tests/line/kill_campaign.py 100 --seed 1
+    python tests/line/kill_campaign.py 100 --seed 1 [--cold]
 
 Each time one stage is run again by force, and at a random moment of it the stage's process, DVC
 or the whole process group is killed. Then ``make repro``'s two commands run at once, without the
 cache of earlier runs, and everything must be as an undisturbed run left it: ``dvc.lock`` with all
 its digests, one registered version, a sound database, no process and no lock left over. Checkpoints
 are written ten times a second, so that a killed training has one to go on from.
+
+Processes share the import of their libraries (``warm.py``), so that kills fall on work; ``--cold``
+starts each as a person does, at several times the cost.
 """
 
 from __future__ import annotations
@@ -15,20 +18,18 @@ import argparse
 import json
 import os
 import random
-import re
 import signal
 import sqlite3
-import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from clones import BIN, Clone, clean_environment, make_clone
+from clones import Clone, clean_environment, make_clone
+from warm import Cold, Warm
 
 EXPERIMENT = "digits-vae"
 STAGES = (
@@ -58,33 +59,40 @@ class Kill:
 class Campaign:
     """A clone in which the line has run once undisturbed, and what it left."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cold: bool = False) -> None:
         self.clone = make_clone(folder / "clone")
         _shrink(self.clone)
-        self.environment = {"PYTHONPATH": str(self.clone.path / "src")}
-        self.seconds = self._first_run()
+        environment = clean_environment() | {"PYTHONPATH": str(self.clone.path / "src")}
+        self.output = folder / "output"
+        self.starter = (Cold if cold else Warm)(self.clone.path, environment)
+        self.seconds = {stage: self._time(stage) for stage in STAGES}
         self.lock = self.clone.lock()
 
     def kill(self, stage: str, victim: str, share: float) -> Kill:
         """Kill at ``share``, from 0 to 1, of the time that running the stage again takes."""
-        process = self._start(stage)
+        again = ("dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
+        number = self.starter.start(*again, output=self.output.with_name("killed"))
         moment = share * self.seconds[stage]
         time.sleep(moment)
-        _kill(process, victim)
-        process.wait()
-        self.clone.run("genline", "check", **self.environment)  # as `make repro` does
-        run = self.clone.run("dvc", "repro", "--no-run-cache", check=False, **self.environment)
-        wrong = [] if run.status == 0 else [f"dvc repro ended with {run.status}: {run.text[-600:]}"]
+        _kill(number, victim)
+        self.starter.wait()
+        self.run("genline", "check")  # as `make repro` does
+        status, said = self.run("dvc", "repro", "--no-run-cache")
+        wrong = [] if status == 0 else [f"dvc repro ended with {status}: {said[-600:]}"]
         return Kill(stage, victim, moment, (*wrong, *self.wrong()))
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """Exit status and output of a command that is left alone."""
+        return self.starter.run(*command, output=self.output)
 
     def wrong(self) -> list[str]:
         """What is not as the undisturbed run left it."""
         found = []
         if self.clone.lock() != self.lock:
             found.append("dvc.lock differs")
-        status = self.clone.run("dvc", "status", "--json", check=False, **self.environment)
-        if status.out.strip() != "{}":
-            found.append(f"out of date: {status.text[-600:]}")
+        _, said = self.run("dvc", "status", "--json")
+        if said.strip() != "{}":
+            found.append(f"out of date: {said[-600:]}")
         found += self._locks()
         if list((self.clone.path / ".genline/checkpoints").rglob("*.pt")):
             found.append("a checkpoint is left")
@@ -115,45 +123,12 @@ class Campaign:
             found.append(f"{versions} versions with aliases {aliases}")
         return found
 
-    def _start(self, stage: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [str(BIN / "dvc"), "repro", "--single-item", "--force", "--no-run-cache", stage],
-            cwd=self.clone.path,
-            env=clean_environment() | self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def _first_run(self) -> dict[str, float]:
-        """How long each stage takes by itself: DVC's start, the stage, DVC's end."""
+    def _time(self, stage: str) -> float:
+        """Seconds that running a stage by itself takes: DVC's start, the stage, DVC's end."""
         began = time.monotonic()
-        moments: dict[str, float] = {}
-        with subprocess.Popen(
-            [str(BIN / "dvc"), "repro"],
-            cwd=self.clone.path,
-            env=clean_environment() | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            lines = list(_watched(process.stdout, moments))
-        assert process.returncode == 0, "".join(lines)
-        start = min(moments.values()) - began
-        ends = [*sorted(moments.values())[1:], time.monotonic()]
-        return {
-            stage: start + end - moments[stage]
-            for stage, end in zip(sorted(moments, key=moments.__getitem__), ends, strict=True)
-        }
-
-
-def _watched(lines: Iterable[str], moments: dict[str, float]) -> Iterator[str]:
-    """The lines as they come; ``moments`` gets the time at which each stage began."""
-    for line in lines:
-        for stage in re.findall(r"Running stage '([^']+)'", line):
-            moments[stage] = time.monotonic()
-        yield line
+        status, said = self.run("dvc", "repro", "--single-item", stage)
+        assert status == 0, said
+        return time.monotonic() - began
 
 
 def processes(folder: Path) -> dict[int, str]:
@@ -168,13 +143,14 @@ def processes(folder: Path) -> dict[int, str]:
     return found
 
 
-def _kill(process: subprocess.Popen[bytes], victim: str) -> None:
+def _kill(number: int, victim: str) -> None:
+    """Kill DVC, whose number it is, the stage that it runs, or the whole group."""
     with suppress(ProcessLookupError):
         if victim == "group":
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(number, signal.SIGKILL)
             return
-        below = _below(process.pid)
-        target = below[-1] if victim == "stage" and below else process.pid
+        below = _below(number)
+        target = below[-1] if victim == "stage" and below else number
         os.kill(target, signal.SIGKILL)
 
 
@@ -214,9 +190,9 @@ def _shrink(clone: Clone) -> None:
     loop.write_text(text.replace("CHECKPOINT_SECONDS = 20.0", "CHECKPOINT_SECONDS = 0.1"))
 
 
-def run(folder: Path, kills: int, seed: int) -> list[Kill]:
+def run(folder: Path, kills: int, seed: int, cold: bool = False) -> list[Kill]:
     """``kills`` killings, as evenly over stages and victims as their number allows."""
-    campaign = Campaign(folder)
+    campaign = Campaign(folder, cold)
     draw = random.Random(seed)
     done = []
     for number in range(kills):
@@ -230,7 +206,8 @@ def run(folder: Path, kills: int, seed: int) -> list[Kill]:
             flush=True,
         )
         if kill.wrong:  # the next one begins from a sound state
-            campaign.clone.run("dvc", "repro", check=False, **campaign.environment)
+            campaign.run("dvc", "repro")
+    campaign.starter.close()
     return done
 
 
@@ -238,9 +215,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("kills", type=int)
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--cold", action="store_true", help="import nothing ahead")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="genline-kills-") as folder:
-        done = run(Path(folder), arguments.kills, arguments.seed)
+        done = run(Path(folder), arguments.kills, arguments.seed, arguments.cold)
     good = Counter((kill.stage.partition("@")[0], kill.victim) for kill in done if not kill.wrong)
     count = Counter((kill.stage.partition("@")[0], kill.victim) for kill in done)
     print("\n| stage | " + " | ".join(f"{victim} killed" for victim in VICTIMS) + " |")

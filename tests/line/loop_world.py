@@ -132,6 +132,14 @@ class World:
         person.run("git", "commit", "-qm", "By hand")
         person.run("git", "push", "-q", "origin", branch)
 
+    def set(self, values: dict[str, Any]) -> None:
+        """A person's commit of dotted keys of params.yaml on main."""
+        person = self.runner(f"person-{time.monotonic_ns()}")
+        for key, value in values.items():
+            person.set(key, value)
+        person.run("git", "commit", "-qam", "Other parameters")
+        person.run("git", "push", "-q", "origin", "main")
+
     def aliases(self) -> dict[str, str]:
         """The model's aliases, each with the digest of its version's weights."""
         from mlflow import MlflowClient

@@ -6,7 +6,6 @@ The tests are one story and run in their order: each begins where the one before
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -75,22 +74,10 @@ def test_nothing_changed_is_said_within_seconds_and_does_nothing(world: World) -
     assert (world.refs(), world.aliases()) == before
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(world: World) -> None:
-    world.data(*digits())
-    before = world.refs(), world.aliases()
-    runner = world.runner("dry")
-    run = world.retrain(runner, "--dry-run")
-    assert "download@digits (../watched changed)" in run.text
-    assert f"would commit on '{BRANCH}'" in run.text
-    assert not run.stages
-    assert runner.run("git", "status", "--porcelain").out == ""
-    assert (world.refs(), world.aliases()) == before
-
-
 def test_good_new_data_is_offered_and_promoted_when_it_is_merged(world: World) -> None:
+    world.data(*digits())
     champion, main = world.aliases()["champion"], world.refs()[MAIN]
-    runner = world.runner("good")
-    world.retrain(runner)
+    world.retrain(world.runner("good"))
     assert promotion(world)["decision"] == "champion", promotion(world)
     assert world.refs()[MAIN] == main
     assert world.aliases() == {"champion": champion, "challenger": model(world)}
@@ -99,12 +86,39 @@ def test_good_new_data_is_offered_and_promoted_when_it_is_merged(world: World) -
     text = world.git("log", "-1", "--format=%B", REQUEST)
     assert "1,797" in text
     assert "The gate: to be champion" in text
+    assert "| metric (95 % interval) | champion | candidate | floor |" in text
+    assert f"Champion: the weights `{champion[:12]}`, measured on the same data" in text
     assert f"reports/difference/{EXPERIMENT}-before.png" in text
     assert world.git("cat-file", "-t", f"{BRANCH}:reports/difference/{EXPERIMENT}-after.png")
 
     world.merge()
     assert "is champion" in world.retrain(world.runner("after")).text
     assert world.aliases() == {"champion": model(world, "main")}
+
+
+def test_with_at_once_a_better_model_is_champion_as_soon_as_the_branch_is_pushed(
+    world: World,
+) -> None:
+    """And not before it is: a git remote that refuses leaves all as it was."""
+    world.set({"retrain.promote": "at_once", f"experiments.{EXPERIMENT}.train.steps": 200})
+    before = world.refs(), world.aliases()
+    runner = world.runner("at-once")
+    hook = world.origin / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho no room >&2\nexit 1\n")
+    hook.chmod(0o755)
+    assert "did not take" in one_line(world.retrain(runner, check=False))
+    assert world.refs() == before[0]
+    assert world.aliases()["champion"] == before[1]["champion"]
+    hook.unlink()
+    run = world.retrain(runner)
+    assert "is champion" in run.text
+    assert not run.stages  # what was made is not made again
+    assert promotion(world)["against"] == before[1]["champion"]
+    assert world.aliases() == {"champion": model(world)}
+    assert world.refs()[MAIN] == before[0][MAIN]
+    assert "is champion" not in world.retrain(world.runner("once"), "--only", "promote").text
+    world.merge()
+    world.set({"retrain.promote": "on_merge"})
 
 
 @pytest.mark.parametrize(
@@ -204,12 +218,3 @@ def test_a_branch_with_a_persons_commit_is_left_alone(world: World) -> None:
     assert "By hand" in said
     assert "retrain did not make" in said
     assert world.refs() == before
-
-
-def test_a_conflict_in_the_lock_is_named(world: World) -> None:
-    runner = world.runner("conflict")
-    lock = runner.path / "dvc.lock"
-    lock.write_text(f"<<<<<<< ours\n{lock.read_text()}>>>>>>> theirs\n")
-    subprocess.run(["git", "-C", str(world.origin), "branch", "-D", BRANCH], check=True)
-    said = one_line(world.retrain(runner, check=False))
-    assert "dvc.lock, line 1: a merge conflict" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,51 @@ def test_a_result_that_was_not_offered_yet_is_not_made_again_but_offered(
             retrain()
     assert "retrain" not in refs(dvc)
     retrain()
+    assert "refs/heads/genline/retrain" in refs(dvc)
+
+
+def away(remote: Path) -> Callable[[], object]:
+    gone = remote.rename(remote.with_name("gone"))
+    return lambda: gone.rename(remote)
+
+
+def without_rights(remote: Path) -> Callable[[], object]:
+    hook = remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho you may not >&2\nexit 1\n")
+    hook.chmod(0o755)
+    return hook.unlink
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (away, r"the git remote 'origin' cannot be used \("),
+        (without_rights, r"did not take genline/retrain \(.*\); see that .* you may push to it"),
+    ],
+)
+def test_a_git_remote_lost_after_the_data_are_pushed_fails_clean_and_the_next_run_finishes(
+    dvc: Dvc,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Callable[[Path], Callable[[], object]],
+    words: str,
+) -> None:
+    """Between ``dvc push`` and git's own: nothing is promoted and no branch is there."""
+    mended = []
+
+    def push() -> None:
+        dvc.done.append("push")
+        mended.append(trouble(dvc.root.parent / "remote"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "push", push)
+        with pytest.raises(RetrainError, match=words) as told:
+            retrain()
+    assert "\n" not in str(told.value)
+    mended[0]()
+    assert refs(dvc).split() == ["refs/heads/main"]
+    assert dvc.done == ["pull", "repro", "push"]
+    retrain()
+    assert dvc.done[3:] == ["pull", "repro", "push", "promote"]
     assert "refs/heads/genline/retrain" in refs(dvc)
 
 

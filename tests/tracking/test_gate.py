@@ -186,6 +186,22 @@ def test_a_likelihood_is_compared_item_by_item():
     assert decide(scored(0.0, "a"), scored(0.0, "b"), PERPLEXITY).outcome == "challenger"
 
 
+def test_a_champion_of_another_vocabulary_is_compared_by_what_it_can_spell():
+    places = np.arange(0, 1000, 4)
+    candidate, champion = scored(-0.05, "a"), scored(0.0, "b")
+    items = Items("tokens", np.full(250, 5), {"nll": HARDNESS[places]}, places, 1000)
+    common = {"texts": 250, "total": 1000, "samples": 0.931}
+    champion = Record(champion.digests, champion.metrics, champion.health, items, common)
+    decision = decide(candidate, champion, PERPLEXITY)
+    assert decision.outcome == "champion"
+    both = np.exp((HARDNESS[places].mean() + np.array([-0.05, 0.0])) / 5)
+    assert f"perplexity {both[0]:.4g} against the champion's {both[1]:.4g}" in decision.reason
+    assert decision.reason.endswith(
+        "the champion has another vocabulary: it can spell 250 of 1,000 test texts, and 93% of its "
+        "samples can be spelled in this one; it is judged by these"
+    )
+
+
 @pytest.mark.parametrize("candidate_has_them", [True, False])
 def test_a_likelihood_without_items_on_one_side_is_not_compared(candidate_has_them):
     candidate = scored(-5.0, "a", candidate_has_them)

@@ -168,14 +168,14 @@ def test_the_stage_scores_with_the_judge_of_evaluate(project, monkeypatch):
     from genline.stages import evaluate
     from genline.stages.rescore import rescoring
 
-    asked: list[tuple[str, Path, Path]] = []
+    asked: list[tuple[object, ...]] = []
 
-    def judge(experiment, folder, samples):
-        asked.append((experiment, folder, samples))
+    def judge(experiment, folder, samples, respelled=False):
+        asked.append((experiment, folder, samples, respelled))
         return Evaluation(experiment, "digits", "image_gan", "image", {}, Findings({}, {}))
 
     monkeypatch.setattr(evaluate, "judge", judge)
     record, items = rescoring(NAME)(Path("a-model"), Path("scratch"))
-    assert asked == [(NAME, Path("a-model"), Path("scratch/samples"))]
+    assert asked == [(NAME, Path("a-model"), None, True)]
     assert record["family"] == "image_gan"
     assert items is None

@@ -3,7 +3,8 @@
 Three cases, each with its own standard error of the difference:
 
 - A likelihood figure is compared in pairs: the test items are drawn again a thousand times, and
-  each resample is scored under both models, so that what makes an item hard for both cancels.
+  each resample is scored under both models, so that what makes an item hard for both cancels. Where
+  a model can read only some of the items, both figures are of those.
 - A Fréchet distance carries its values with groups of test items left out. The samples of two
   models are independent, the test items are the same, so the same group is left out of both.
 - Any other figure is taken as independent of the other's. Both share the test items, whose part
@@ -49,13 +50,21 @@ class Figure:
 
 @dataclass(frozen=True)
 class Difference:
-    """First less second, its standard error and 95 % interval; ``method`` says how, in words."""
+    """First less second, its standard error and 95 % interval; ``method`` says how, in words.
 
-    value: float
+    ``sides``: the two figures, which are not those on record where only some of the test items
+    are scored on both sides.
+    """
+
+    sides: tuple[float, float]
     standard_error: float
     low: float
     high: float
     method: str
+
+    @property
+    def value(self) -> float:
+        return self.sides[0] - self.sides[1]
 
     @property
     def beyond_noise(self) -> bool:
@@ -69,12 +78,13 @@ def difference(name: str, first: Figure, second: Figure) -> Difference:
     Raises NotComparableError for a likelihood figure whose items are not on record on both
     sides, or are of other items, and for a figure without a standard error.
     """
-    value = float(first.metric["value"]) - float(second.metric["value"])
+    sides = float(first.metric["value"]), float(second.metric["value"])
     if column_of(name) is not None:
-        spread, method = _paired(name, first.items, second.items)
+        spread, method, partial = _paired(name, first.items, second.items)
+        sides = partial or sides
     else:
-        spread, method = _unpaired(name, value, first.metric, second.metric)
-    return Difference(value, spread.standard_error, spread.low, spread.high, method)
+        spread, method = _unpaired(name, sides[0] - sides[1], first.metric, second.metric)
+    return Difference(sides, spread.standard_error, spread.low, spread.high, method)
 
 
 def difference_error(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[Error, bool]:
@@ -106,19 +116,28 @@ def _without(whole: Error, part: Error) -> Error:
     return Error(size, max(1.0, size**4 / weight) if weight > 1e-12 * size**4 else math.inf)
 
 
-def _paired(name: str, first: Items | None, second: Items | None) -> tuple[Spread, str]:
-    statistics = []
-    for items in (first, second):
-        statistic = items.statistic(name) if items is not None else None
-        if items is None or statistic is None:
-            raise NotComparableError(f"one side has no {name} item by item")
-        statistics.append(statistic)
-    assert first is not None and second is not None
+def _paired(
+    name: str, first: Items | None, second: Items | None
+) -> tuple[Spread, str, tuple[float, float] | None]:
+    """Also both figures of the items that both sides have, None where that is all of them."""
+    if first is None or second is None:
+        raise NotComparableError(f"one side has no {name} item by item")
     if not first.same_items(second):
         raise NotComparableError(f"the two sides have {name} of other test items")
+    common = np.intersect1d(first.places, second.places)
+    if not len(common):
+        raise NotComparableError(f"no test item has {name} on both sides")
+    statistics = [items.at(common).statistic(name) for items in (first, second)]
+    mine, other = statistics
+    if mine is None or other is None:
+        raise NotComparableError(f"one side has no {name} item by item")
     random = numpy_generator(0, "paired", name)
-    spread = paired_bootstrap(statistics[0], statistics[1], len(first), random)
-    return spread, f"paired over {len(first):,} test items"
+    spread = paired_bootstrap(mine, other, len(common), random)
+    if first.part is None and second.part is None:
+        return spread, f"paired over {len(common):,} test items", None
+    every = np.arange(len(common))
+    words = f"paired over the {len(common):,} test items that both sides can read"
+    return spread, words, (mine(every), other(every))
 
 
 def _unpaired(

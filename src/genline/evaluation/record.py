@@ -134,17 +134,33 @@ class Check:
 
 
 @dataclass(frozen=True)
+class OtherVocabulary:
+    """What a model of texts has in common with data of another vocabulary than its own.
+
+    It can spell ``texts`` of ``total`` test texts; of its samples the share ``samples`` can be
+    spelled in the data's vocabulary, of the worst sampler where it has several.
+    """
+
+    texts: int
+    total: int
+    samples: float
+
+
+@dataclass(frozen=True)
 class Findings:
     """What a modality's suite finds out about a model.
 
     ``temperature_sweep`` has one row of figures a temperature, for text GANs; empty elsewhere.
-    ``items`` are the likelihoods item by item, which have a file of their own.
+    ``items`` are the likelihoods item by item, which have a file of their own. ``vocabulary`` is
+    there where the data has another one than the model: the figures are then of what both can
+    spell (:mod:`genline.evaluation.text.vocabularies`).
     """
 
     metrics: dict[str, Metric]
     health: dict[str, Check]
     temperature_sweep: list[dict[str, float]] = field(default_factory=list)
     items: Items | None = field(default=None, compare=False)
+    vocabulary: OtherVocabulary | None = None
 
 
 @dataclass(frozen=True)
@@ -165,16 +181,20 @@ class Evaluation:
         return {name: m for name, m in self.findings.metrics.items() if m.finite}
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        found = self.findings
+        record = {
             "experiment": self.experiment,
             "dataset": self.dataset,
             "family": self.family,
             "kind": self.kind,
             "digests": self.digests,
             "metrics": {name: metric.to_json() for name, metric in self._reported.items()},
-            "health": {name: asdict(check) for name, check in self.findings.health.items()},
-            "temperature_sweep": self.findings.temperature_sweep,
+            "health": {name: asdict(check) for name, check in found.health.items()},
+            "temperature_sweep": found.temperature_sweep,
         }
+        if found.vocabulary is not None:
+            record["vocabulary"] = asdict(found.vocabulary)
+        return record
 
     def numbers(self) -> dict[str, dict[str, float | int]]:
         """The numbers alone, for ``dvc metrics``; a metric without a floor has no such key."""
@@ -190,6 +210,7 @@ class Evaluation:
             {name: Metric.from_json(metric) for name, metric in value["metrics"].items()},
             {name: Check(**check) for name, check in value["health"].items()},
             list(value["temperature_sweep"]),
+            vocabulary=OtherVocabulary(**value["vocabulary"]) if "vocabulary" in value else None,
         )
         return cls(
             value["experiment"],

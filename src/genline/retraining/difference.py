@@ -1,12 +1,13 @@
 """The difference a retraining makes, as Markdown: the text of its pull request.
 
-Its ``before`` is what HEAD holds: the model committed before, which is the champion only where
-the gate said so. The gate's own sentence is the comparison with the champion.
+Data are compared with what HEAD holds, models with the champion: its figures as the gate had them,
+measured on the same data by the same judge, and its own samples. Where there is no champion yet,
+the samples before are those of the model that HEAD holds, if any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +17,14 @@ from genline.retraining.wording import fenced, number, plain, table
 
 FILE = "reports/difference.md"
 PICTURES = "reports/difference"
+# Of an experiment and the digest of a champion's weights: its samples by file name, if at hand.
+SamplesOf = Callable[[str, str], Mapping[str, bytes]]
 _BESIDE = "difference"  # the pictures' folder, seen from the file
 _LINES = 8  # texts shown of each side
 _WIDTH = 160  # characters of a text
+_DIGEST = 12  # hexadecimal digits of a model's digest
 _ARROWS = {"lower": " ↓", "higher": " ↑"}
-_MEASURED = {"data": "data", "evaluator": "evaluator", "protocol": "settings or code of evaluate"}
+_SAMPLES = ("samples.txt", "samples.png")
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Experiment:
-    """One experiment's records on both sides."""
+    """One experiment's records: what HEAD holds, what was made, and what the gate said of it."""
 
     name: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any]
     promotion: Mapping[str, Any] | None
-    promotion_before: Mapping[str, Any] | None
 
     @property
     def retrained(self) -> bool:
@@ -54,14 +57,24 @@ class _Experiment:
     def verdict(self) -> str:
         return "to be champion" if self.decision == "champion" else "not promoted"
 
+    @property
+    def champion(self) -> str | None:
+        """The digest of the champion that stood when the gate judged, if it is another model."""
+        return self.promotion.get("against") if self.promotion else None
+
+    @property
+    def champion_is_before(self) -> bool:
+        """Whether HEAD holds that champion."""
+        return self.before is not None and self.before["digests"]["model"] == self.champion
+
 
 def compare(
-    params: Mapping[str, Any], before: Outputs, after: Outputs, causes: Sequence[str] = ()
+    params: Mapping[str, Any], before: Outputs, after: Outputs, champions: SamplesOf
 ) -> Difference | None:
     """What changed from ``before`` to ``after``; None when no data and no model did.
 
-    causes: what set it off, one clause each. Data are compared item by item, models by their
-    evaluations, and the gate's decision stands with each model.
+    Data are compared item by item, models by their evaluations, and the gate's decision stands
+    with each model. ``champions`` gives samples of those that ``before`` does not hold.
     """
     datasets = {d: data_difference.describe(d, before, after) for d in params["datasets"]}
     changed = {d: text for d, text in datasets.items() if text}
@@ -72,14 +85,12 @@ def compare(
     pictures: dict[str, bytes] = {}
     title = _title(changed, models)
     blocks = [f"# {title}", _summary(changed, models)]
-    if causes:
-        blocks.append("Set off by:\n" + "\n".join(f"- {plain(cause)}" for cause in causes))
     for dataset, text in changed.items():
         blocks += [f"## Data: {plain(dataset)}", text]
     for model in models:
         blocks += [f"## Model: {plain(model.name)}", _gate(model), _metrics(model)]
         blocks += [part for part in (_health(model),) if part]
-        blocks += _samples(model, before, after, pictures)
+        blocks += _samples(model, before, after, champions, pictures)
     return Difference(title, "\n\n".join(blocks) + "\n", pictures)
 
 
@@ -100,8 +111,7 @@ def _experiment(name: str, before: Outputs, after: Outputs) -> _Experiment | Non
     if now is None:
         return None
     was = read_json(before, f"reports/evaluation/{name}.json")
-    promotions = (read_json(side, f"reports/promotion/{name}.json") for side in (after, before))
-    return _Experiment(name, was, now, *promotions)
+    return _Experiment(name, was, now, read_json(after, f"reports/promotion/{name}.json"))
 
 
 def _title(changed: Mapping[str, str], models: Sequence[_Experiment]) -> str:
@@ -120,13 +130,7 @@ def _summary(changed: Mapping[str, str], models: Sequence[_Experiment]) -> str:
 def _gate(model: _Experiment) -> str:
     if model.promotion is None:
         return "The gate has not judged it."
-    champion = model.promotion.get("champion")
-    against = (
-        f" The champion has {plain(model.promotion['metric'])} {_interval(champion)}."
-        if champion
-        else ""
-    )
-    return f"**The gate: {model.verdict}.** {_sentence(model.promotion['reason'])}{against}"
+    return f"**The gate: {model.verdict}.** {_sentence(model.promotion['reason'])}"
 
 
 def _sentence(text: str) -> str:
@@ -135,34 +139,40 @@ def _sentence(text: str) -> str:
 
 
 def _metrics(model: _Experiment) -> str:
-    old: Mapping[str, Any] = model.before["metrics"] if model.before else {}
+    champion, words = _champion(model)
     rows = []
-    for name, metric in {**old, **model.after["metrics"]}.items():
+    for name, metric in model.after["metrics"].items():
         unit = f", {plain(metric['unit'])}" if metric.get("unit") else ""
         title = f"{plain(metric['title'])}{unit}{_ARROWS.get(metric['better'], '')}"
-        sides = (old.get(name), model.after["metrics"].get(name))
         floor = metric.get("floor")
-        rows.append([title, *map(_interval, sides), number(floor) if floor is not None else "–"])
-    text = table(["metric (95 % interval)", "before", "after", "floor"], rows)
-    if model.before is None:
-        return text
-    text += f"\n\nBefore: the model committed before, {_standing(model.promotion_before)}."
-    was, now = model.before["digests"], model.after["digests"]
-    other = [word for key, word in _MEASURED.items() if was.get(key) != now.get(key)]
-    if not other:
-        return text
-    return (
-        f"{text}\n\nThe two columns were measured with other {', '.join(other)}: read them each "
-        "for itself. The gate's own figures are of the same."
-    )
+        figures = [_interval(champion.get(name)), _interval(metric)]
+        rows.append([title, *figures, number(floor) if floor is not None else "–"])
+    heads = ["metric (95 % interval)", "champion", "candidate", "floor"]
+    return f"{table(heads, rows)}\n\n{words}"
 
 
-def _standing(promotion: Mapping[str, Any] | None) -> str:
-    if promotion is None:
-        return "which the gate has not judged"
-    if promotion["decision"] == "champion":
-        return "which the gate found worth to be champion"
-    return "which was not promoted: the champion is another one"
+def _champion(model: _Experiment) -> tuple[Mapping[str, Any], str]:
+    """The champion's figures by metric, and what they are."""
+    digest = model.champion
+    if model.promotion is None:
+        return {}, "Champion: not compared, since the gate has not judged the candidate."
+    if digest is None:
+        same = str(model.promotion["reason"]).startswith("already champion")
+        word = "the candidate itself" if same else "none stood when the candidate was judged"
+        return {}, f"Champion: {word}."
+    shown = f"Champion: the weights `{digest[:_DIGEST]}`"
+    figures = model.promotion.get("champion_metrics")
+    if figures:
+        return figures, (
+            f"{shown}, measured on the same data, by the same judge and with the same settings as "
+            "the candidate."
+        )
+    if model.champion_is_before and model.before is not None:
+        return model.before["metrics"], (
+            f"{shown}, with its figures of before, measured on other data, by another judge or "
+            "with other settings: read each column for itself."
+        )
+    return {}, f"{shown}, which could not be measured as the candidate was."
 
 
 def _interval(metric: Mapping[str, Any] | None) -> str:
@@ -182,17 +192,43 @@ def _health(model: _Experiment) -> str:
 
 
 def _samples(
-    model: _Experiment, before: Outputs, after: Outputs, pictures: dict[str, bytes]
+    model: _Experiment,
+    before: Outputs,
+    after: Outputs,
+    champions: SamplesOf,
+    pictures: dict[str, bytes],
 ) -> list[str]:
+    """Samples of the champion, or of what HEAD holds where there is none, and of the candidate."""
     folder = f"reports/samples/{model.name}"
+    if model.champion is None or model.champion_is_before:
+        earlier = _held(before, folder)
+    else:
+        earlier = champions(model.name, model.champion)
+    title = "before" if model.champion is None else "before, of the champion"
+    blocks = _shown(model.name, title, "before", earlier, pictures)
+    if model.champion is not None and not blocks:
+        blocks = ["Samples before, of the champion: not at hand."]
+    return blocks + _shown(model.name, "after", "after", _held(after, folder), pictures)
+
+
+def _held(side: Outputs, folder: str) -> Mapping[str, bytes]:
+    found = {name: side.read(f"{folder}/{name}") for name in _SAMPLES}
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _shown(
+    experiment: str,
+    title: str,
+    word: str,
+    samples: Mapping[str, bytes],
+    pictures: dict[str, bytes],
+) -> list[str]:
     blocks: list[str] = []
-    for word, side in (("before", before), ("after", after)):
-        texts, image = side.read(f"{folder}/samples.txt"), side.read(f"{folder}/samples.png")
-        if texts is not None:
-            lines = texts.decode(errors="replace").splitlines()[:_LINES]
-            blocks += [f"Samples {word}:", fenced([line[:_WIDTH] for line in lines])]
-        if image is not None:
-            name = f"{PICTURES}/{model.name}-{word}.png"
-            pictures[name] = image
-            blocks.append(f"Samples {word}:\n\n![samples of {plain(model.name)} {word}]({name})")
+    if "samples.txt" in samples:
+        lines = samples["samples.txt"].decode(errors="replace").splitlines()[:_LINES]
+        blocks += [f"Samples {title}:", fenced([line[:_WIDTH] for line in lines])]
+    if "samples.png" in samples:
+        name = f"{PICTURES}/{experiment}-{word}.png"
+        pictures[name] = samples["samples.png"]
+        blocks.append(f"Samples {title}:\n\n![samples of {plain(experiment)} {word}]({name})")
     return blocks

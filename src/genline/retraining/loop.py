@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genline.core.errors import TrackingError
 from genline.core.files import write_bytes
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
 from genline.retraining import budgets, difference, dvc_notes, pipeline, publication, requests
@@ -120,7 +121,7 @@ class Loop:
             )
 
     def compare(self) -> None:
-        """Write the difference to what HEAD has into ``reports/difference.md``."""
+        """Write the difference to HEAD's data and the champions into ``reports/difference.md``."""
         if self._would(f"write {difference.FILE}"):
             return
         found = self._difference()
@@ -241,7 +242,8 @@ class Loop:
 
     def _difference(self) -> difference.Difference | None:
         before = Committed(self.git, "HEAD", pipeline.cache_folder())
-        return difference.compare(load_yaml(PARAMS_FILE), before, Working(self.root))
+        params = load_yaml(PARAMS_FILE)
+        return difference.compare(params, before, Working(self.root), _champion_samples)
 
     def _would(self, what: str) -> bool:
         if self.options.dry_run:
@@ -277,6 +279,16 @@ STEPS: dict[str, Callable[[Loop], Any]] = {
     "publish": Loop.publish,
     "promote": Loop.promote,
 }
+
+
+def _champion_samples(experiment: str, digest: str) -> Mapping[str, bytes]:
+    from genline.tracking import kept_samples
+
+    try:
+        return kept_samples.fetch(experiment, digest)
+    except TrackingError as error:
+        _say(f"{experiment}: the champion's samples cannot be had ({error})")
+        return {}
 
 
 def _count(stages: Sized) -> str:

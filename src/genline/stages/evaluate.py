@@ -14,7 +14,13 @@ from genline.core.files import digest_file, digest_tree, digest_value, write_jso
 from genline.core.folders import replaced_folder
 from genline.core.params import PARAMS_FILE, load_yaml, lookup, read_section
 from genline.core.seeds import derive_seed
-from genline.data.prepared import Prepared, PreparedImages, PreparedTexts, load_prepared
+from genline.data.prepared import (
+    Prepared,
+    PreparedImages,
+    PreparedTexts,
+    TextSpec,
+    load_prepared,
+)
 from genline.evaluation import health
 from genline.evaluation.config import EvaluateImages
 from genline.evaluation.record import Check, Evaluation, Findings
@@ -58,10 +64,14 @@ def run(experiment: str) -> None:
     evaluated_run(record, samples)
 
 
-def judge(experiment: str, folder: Path, samples: Path) -> Evaluation:
+def judge(
+    experiment: str, folder: Path, samples: Path | None, respelled: bool = False
+) -> Evaluation:
     """The evaluation of the model in ``folder`` as ``experiment`` asks; writes ``samples`` alone.
 
-    Raises ModelError when the model or the judge was made for other data.
+    samples: None writes none. respelled: a model of texts with another vocabulary than the data is
+    judged by what both can spell, and not refused. Raises ModelError when the model or the judge
+    was made for other data.
     """
     params = load_yaml(PARAMS_FILE)
     runtime = read_section(Runtime, "runtime", params)
@@ -71,8 +81,14 @@ def judge(experiment: str, folder: Path, samples: Path) -> Evaluation:
     data = load_prepared(Path("data/prepared") / dataset)
     model = load_model(folder, device)
     evaluator = load_evaluator(Path("models/evaluators") / dataset, device)
-    _refuse_others(str(folder), model.spec, data)
-    _refuse_other_words(model, data)
+    foreign = _speaks_otherwise(model, data)
+    if not (foreign and respelled):
+        _refuse_others(str(folder), model.spec, data)
+    if foreign and not respelled:
+        raise ModelError(
+            f"{folder / TOKENIZER}: not the vocabulary of {data.folder}, whose texts it cannot "
+            "read; run `dvc repro`"
+        )
     _refuse_others(f"models/evaluators/{dataset}", evaluator.spec, data)
     # The same for all experiments, so that floors on the same data are the same.
     seed = derive_seed(params["seed"], "evaluate")
@@ -80,8 +96,12 @@ def judge(experiment: str, folder: Path, samples: Path) -> Evaluation:
     train = lookup(params, f"experiments.{experiment}").get("train", {})
     case = _Case(section, model, evaluator, seed, device, train.get("free_bits", 0.0))
 
-    judge_one = _images if isinstance(data, PreparedImages) else _texts
-    findings = judge_one(case, data, samples)
+    if isinstance(data, PreparedImages):
+        findings = _images(case, data)
+    else:
+        findings = _texts(case, data, foreign)
+    if samples is not None:
+        _show(case, data, samples)
     digests = {
         "model": model.digest,
         "data": data.digest,
@@ -109,47 +129,60 @@ def _section(experiment: str, params: Any, data: Prepared) -> EvaluateImages | E
     return read_section(EvaluateTexts, key, params)
 
 
-def _images(case: _Case, data: Prepared, samples: Path) -> Findings:
+def _images(case: _Case, data: PreparedImages) -> Findings:
     from genline.evaluation import images
     from genline.models.evaluators.classifier import ImageClassifier
-    from genline.reporting.samples import write_image_grid
 
-    assert isinstance(data, PreparedImages)
     assert isinstance(case.judge.evaluator, ImageClassifier)
     params, model = case.params, case.model.model
     assert isinstance(params, EvaluateImages)
     # An image VAE's free bits are those of one latent dimension.
     free_bits = case.free_bits * model.latent if isinstance(model, VariationalModel) else 0.0
     with _one_thread():
-        findings = images.evaluate(
+        return images.evaluate(
             model, case.judge.evaluator, data, params, case.seed, case.device, free_bits
         )
-    grids = images.shown(model, data, params.shown, case.seed, case.device)
-    with replaced_folder(samples) as building:
-        for name, grid in grids.items():
-            file = building / f"{name}.png"
-            write_image_grid(file, grid.images, data.spec.levels, grid.columns)
-    return findings
 
 
-def _texts(case: _Case, data: Prepared, samples: Path) -> Findings:
-    from genline.evaluation.text import suite
+def _texts(case: _Case, data: PreparedTexts, foreign: bool) -> Findings:
+    """``foreign``: the model speaks another vocabulary than the data."""
+    from genline.data.tokenizer import TextTokenizer
+    from genline.evaluation.text import suite, vocabularies
     from genline.models.evaluators.language_model import LanguageModel
-    from genline.reporting.samples import write_texts
 
-    assert isinstance(data, PreparedTexts)
     assert isinstance(case.judge.evaluator, LanguageModel)
-    params, model = case.params, case.model.model
-    assert isinstance(params, EvaluateTexts)
+    params, model, spec = case.params, case.model.model, case.model.spec
+    assert isinstance(params, EvaluateTexts) and isinstance(spec, TextSpec)
+    rest = (case.judge.evaluator, data, params, case.seed, case.device, case.free_bits)
     with _one_thread():
-        findings = suite.evaluate(
-            model, case.judge.evaluator, data, params, case.seed, case.device, case.free_bits
-        )
-    texts = suite.shown(model, data, params.shown, case.seed, case.device, params.decoding)
+        if not foreign:
+            return suite.evaluate(model, *rest)
+        tokenizer = TextTokenizer.load(case.model.folder / TOKENIZER)
+        own = vocabularies.Language(tokenizer, spec.max_tokens)
+        return vocabularies.evaluate(model, own, *rest)
+
+
+def _show(case: _Case, data: Prepared, samples: Path) -> None:
+    """Write what a person looks at: grids of images, or lists of texts."""
+    from genline.reporting.samples import write_image_grid, write_texts
+
+    params, model = case.params, case.model.model
+    count = params.shown
     with replaced_folder(samples) as building:
-        for name, lines in texts.items():
-            write_texts(building / f"{name}.txt", lines)
-    return findings
+        if isinstance(data, PreparedImages):
+            from genline.evaluation import images
+
+            grids = images.shown(model, data, count, case.seed, case.device)
+            for name, grid in grids.items():
+                file = building / f"{name}.png"
+                write_image_grid(file, grid.images, data.spec.levels, grid.columns)
+        else:
+            from genline.evaluation.text import suite
+
+            assert isinstance(params, EvaluateTexts)
+            texts = suite.shown(model, data, count, case.seed, case.device, params.decoding)
+            for name, lines in texts.items():
+                write_texts(building / f"{name}.txt", lines)
 
 
 def protocol(params: EvaluateImages | EvaluateTexts) -> str:
@@ -181,16 +214,15 @@ def _refuse_others(place: str, spec: object, data: Prepared) -> None:
         )
 
 
-def _refuse_other_words(model: StoredModel, data: Prepared) -> None:
-    """Two vocabularies of one size give other meanings to the same token."""
+def _speaks_otherwise(model: StoredModel, data: Prepared) -> bool:
+    """Whether a model of texts has another vocabulary, or other longest texts, than the data.
+
+    Two vocabularies of one size give other meanings to the same token.
+    """
     known = model.folder / TOKENIZER
     if not isinstance(data, PreparedTexts) or not known.is_file():
-        return
-    if digest_file(known) != digest_file(data.tokenizer_file):
-        raise ModelError(
-            f"{known}: not the vocabulary of {data.folder}, whose texts it cannot read; "
-            "run `dvc repro`"
-        )
+        return False
+    return model.spec != data.spec or digest_file(known) != digest_file(data.tokenizer_file)
 
 
 def _say(experiment: str, findings: Findings) -> None:

@@ -19,7 +19,7 @@ def rescoring(experiment: str) -> Rescore:
         from genline.stages.evaluate import judge
 
         print(f"{experiment}: scoring the champion again, with the present data and judge …")
-        evaluation = judge(experiment, folder, scratch / "samples")
+        evaluation = judge(experiment, folder, None, respelled=True)
         if evaluation.findings.items is None:
             return evaluation.to_json(), None
         items = scratch / "items.csv"

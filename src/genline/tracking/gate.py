@@ -44,17 +44,20 @@ class Record:
 
     ``metrics`` holds at least value, standard_error, low, high and better of each; ``health`` each
     check's ``passed`` and ``reason``; ``digests`` the model's, the data's, the evaluator's and
-    the protocol's; ``items`` the likelihoods item by item, None where they are not to be had.
+    the protocol's; ``items`` the likelihoods item by item, None where they are not to be had;
+    ``vocabulary`` what a model of texts has in common with data of another one.
     """
 
     digests: Mapping[str, str]
     metrics: Mapping[str, Mapping[str, Any]]
     health: Mapping[str, Mapping[str, Any]]
     items: Items | None = None
+    vocabulary: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, evaluation: Mapping[str, Any], items: Items | None = None) -> Record:
-        return cls(evaluation["digests"], evaluation["metrics"], evaluation["health"], items)
+        digests, metrics, health = (evaluation[key] for key in ("digests", "metrics", "health"))
+        return cls(digests, metrics, health, items, evaluation.get("vocabulary"))
 
     def numbers(self, metric: str) -> dict[str, float] | None:
         """Value and interval of one metric, None where it has no finite figure."""
@@ -106,7 +109,7 @@ def decide(
                 "challenger",
                 f"not comparable: the champion was scored with {words} "
                 f"({before[:_SHOWN]}, not {now[:_SHOWN]}) and could not be scored again with these "
-                "(another vocabulary, another image size, or no weights); look at both, and "
+                "(another image size, too few words in common, or no weights); look at both, and "
                 "`genline promote` takes the better by hand",
             )
     if name not in champion.metrics:
@@ -114,7 +117,8 @@ def decide(
     ours = Figure(candidate.metrics[name], candidate.items)
     theirs = Figure(champion.metrics[name], champion.items)
     try:
-        return _compare(difference(name, ours, theirs), ours, theirs, register)
+        found = difference(name, ours, theirs)
+        return _compare(found, ours.metric["better"], register, champion.vocabulary)
     except NotComparableError as error:
         return Decision(
             "challenger",
@@ -136,16 +140,18 @@ def _require(candidate: Record, name: str) -> None:
         )
 
 
-def _compare(found: Difference, ours: Figure, theirs: Figure, register: Register) -> Decision:
-    lower_is_better = ours.metric["better"] == "lower"
-    sign = -1 if lower_is_better else 1
+def _compare(
+    found: Difference, better: str, register: Register, vocabulary: Mapping[str, Any] | None
+) -> Decision:
+    sign = -1 if better == "lower" else 1
     improvement = sign * found.value
     low, high = sorted((sign * found.low, sign * found.high))
     figures = (
-        f"{register.metric} {ours.metric['value']:.4g} against the champion's "
-        f"{theirs.metric['value']:.4g}, an improvement of {improvement:.2g} (95 % interval "
+        f"{register.metric} {found.sides[0]:.4g} against the champion's "
+        f"{found.sides[1]:.4g}, an improvement of {improvement:.2g} (95 % interval "
         f"{low:.2g} to {high:.2g}, {found.method})"
         + (f", margin {register.margin:g}" if register.margin else "")
+        + (f"; {_in_common(vocabulary)}" if vocabulary else "")
     )
     # Written so that a NaN anywhere keeps the champion.
     if low > register.margin:
@@ -155,3 +161,11 @@ def _compare(found: Difference, ours: Figure, theirs: Figure, register: Register
     if low > 0:
         wanted = "but not by the margin"
     return Decision("challenger", f"{word}, {wanted}: {figures}", compared=True)
+
+
+def _in_common(vocabulary: Mapping[str, Any]) -> str:
+    texts, total, samples = (vocabulary[key] for key in ("texts", "total", "samples"))
+    return (
+        f"the champion has another vocabulary: it can spell {texts:,} of {total:,} test texts, and "
+        f"{samples:.0%} of its samples can be spelled in this one; it is judged by these"
+    )

@@ -56,7 +56,9 @@ def log(folder: Path, kind: str, experiment: str, run_id: str, digest: str) -> s
         warnings.simplefilter("ignore")
         info = mlflow.models.Model.log(
             artifact_path=None,
-            flavor=mlflow.pyfunc,
+            flavor=_Pyfunc,
+            flavor_name="mlflow.pyfunc",
+            validate_serving_input=False,
             name=experiment,
             run_id=run_id,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
@@ -68,6 +70,17 @@ def log(folder: Path, kind: str, experiment: str, run_id: str, digest: str) -> s
             tags={DIGEST: digest},
         )
     return str(info.model_uri)
+
+
+class _Pyfunc:
+    """MLflow's own flavour. ``Model.log`` alone reads ``validate_serving_input``: True would load
+    the model, and torch with it, for a warning that nobody sees."""
+
+    @staticmethod
+    def save_model(validate_serving_input: bool, **settings: Any) -> None:
+        import mlflow.pyfunc
+
+        mlflow.pyfunc.save_model(**settings)
 
 
 def _signature(kind: str) -> ModelSignature:

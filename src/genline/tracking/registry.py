@@ -171,18 +171,24 @@ def _promotion(
     decision: Decision,
     register: Register,
 ) -> dict[str, Any]:
-    compared = champion is not None and decision.compared
     same = champion is not None and champion.digests["model"] == candidate.digests["model"]
-    return {
+    other = None if same else champion
+    found: dict[str, Any] = {}
+    if other is not None and {**other.digests, "model": ""} == {**candidate.digests, "model": ""}:
+        names = sorted(other.metrics.keys() & candidate.metrics.keys())
+        found["champion_metrics"] = {metric: other.numbers(metric) for metric in names}
+        if other.vocabulary is not None:
+            found["vocabulary"] = dict(other.vocabulary)
+    return found | {
         "experiment": name,
         "decision": decision.outcome,
         "reason": decision.reason,
         "metric": register.metric,
         "margin": register.margin,
         "candidate": candidate.numbers(register.metric),
-        "champion": champion.numbers(register.metric) if champion and compared else None,
+        "champion": other.numbers(register.metric) if other and decision.compared else None,
         "digests": dict(candidate.digests),
-        "against": None if champion is None or same else champion.digests["model"],
+        "against": None if other is None else other.digests["model"],
     }
 
 
@@ -349,8 +355,10 @@ def _kept(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         name: {key: metric[key] for key in _KEPT if key in metric}
         for name, metric in evaluation["metrics"].items()
     }
-    health = evaluation["health"]
-    return {"digests": evaluation["digests"], "metrics": metrics, "health": health}
+    kept = {
+        key: evaluation[key] for key in ("digests", "health", "vocabulary") if key in evaluation
+    }
+    return {**kept, "metrics": metrics}
 
 
 def _compact(value: Any) -> str:

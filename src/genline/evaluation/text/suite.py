@@ -56,14 +56,17 @@ def evaluate(
     seed: int,
     device: torch.device,
     free_bits: float = 0.0,
+    likelihoods_of: PreparedTexts | None = None,
 ) -> Findings:
     """Judge ``model`` on the test split of ``data``; both networks are on ``device``.
 
     The metrics of the default sampler have plain names; those of another end in its name. A model
     with a control, trained as long without its objective, is also compared with it: by the
     difference of their distances, and by the control's own curve over temperatures.
-    ``free_bits``: nats a text of KL that cost nothing in training.
+    ``free_bits``: nats a text of KL that cost nothing in training. ``likelihoods_of``: what the
+    model's likelihood is of, where that is not ``data`` itself but a part of it in other tokens.
     """
+    read_by = data if likelihoods_of is None else likelihoods_of
     judge = SampleJudge(evaluator, data, params.samples, params.ngram_order, seed)
     heat, strategy = params.decoding.temperature, params.decoding.strategy
     metrics: dict[str, Metric] = {}
@@ -73,16 +76,17 @@ def evaluate(
         read[variant] = judge.read(draw(model, judge.count, seed, variant, heat, strategy))
         found = judge.metrics(read[variant], variant)
         if isinstance(model, TractableModel):
-            own = own_nats(model, data, variant, device)
-            found |= own_perplexities(own, data, variant, seed)
+            own = own_nats(model, read_by, variant, device)
+            found |= own_perplexities(own, read_by, variant, seed)
             nats["nll" if variant == model.variants[0] else f"nll_{variant}"] = own
         metrics |= of_sampler(found, variant, model.variants)
     if isinstance(model, VariationalModel):
-        found, nats = variational_text_metrics(model, data, params.importance_samples, seed, device)
+        draws = params.importance_samples
+        found, nats = variational_text_metrics(model, read_by, draws, seed, device)
         metrics = found | metrics
     metrics |= baseline_metrics(judge.test_nats, data, params.ngram_order, seed)
     metrics["unseen_frechet_embedding_distance"] = judge.floors.unseen
-    items = Items("tokens", token_counts(judge.test), nats)
+    items = Items("tokens", token_counts(read_by.split("test")), nats)
     checks = _health(metrics, params.health, free_bits)
     if CONTROL not in model.variants:
         return Findings(metrics, checks, items=items)
