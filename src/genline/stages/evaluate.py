@@ -146,7 +146,6 @@ def _images(case: _Case, data: PreparedImages) -> Findings:
 
 def _texts(case: _Case, data: PreparedTexts, foreign: bool) -> Findings:
     """``foreign``: the model speaks another vocabulary than the data."""
-    from genline.data.tokenizer import TextTokenizer
     from genline.evaluation.text import suite, vocabularies
     from genline.models.evaluators.language_model import LanguageModel
 
@@ -157,8 +156,7 @@ def _texts(case: _Case, data: PreparedTexts, foreign: bool) -> Findings:
     with _one_thread():
         if not foreign:
             return suite.evaluate(model, *rest)
-        tokenizer = TextTokenizer.load(case.model.folder / TOKENIZER)
-        own = vocabularies.Language(tokenizer, spec.max_tokens)
+        own = vocabularies.Language(case.model.folder / TOKENIZER, spec.max_tokens)
         return vocabularies.evaluate(model, own, *rest)
 
 

@@ -26,8 +26,17 @@ OWN = [word for word in WORDS if word not in GONE] + list(NEW)
 END = 0.4
 
 
-def language(words, max_tokens=LONGEST):
-    return Language(TextTokenizer.train([" ".join(words)] * 2, 40), max_tokens)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Writes a tokenizer of texts to a file of its own, as a model folder has it."""
+    folder = tmp_path_factory.mktemp("vocabularies")
+
+    def write(texts, max_tokens=LONGEST, kind="word"):
+        file = folder / f"{len(list(folder.iterdir()))}.json"
+        file.write_text(TextTokenizer.train(texts, 40, kind).to_json())
+        return Language(file, max_tokens)
+
+    return write
 
 
 class Unigram(GenerativeModel):
@@ -57,8 +66,8 @@ def chances(words):
 
 
 @pytest.fixture(scope="module")
-def judged(texts, evaluator):
-    own = language(OWN, 60)
+def judged(texts, evaluator, written):
+    own = written([" ".join(OWN)] * 2, 60)
     model = Unigram(own, chances(OWN))
     return vocabularies.evaluate(model, own, evaluator, texts, PARAMS, 0, CPU)
 
@@ -107,8 +116,8 @@ def test_distances_are_of_samples_in_the_words_of_the_judge(judged, texts):
     assert len(distance.left_out) == 25  # groups of all test texts, as the candidate's
 
 
-def test_samples_are_the_models_own_given_that_they_can_be_spelled():
-    own, present = language(OWN, 60), language(WORDS, 60)
+def test_samples_are_the_models_own_given_that_they_can_be_spelled(written):
+    own, present = written([" ".join(OWN)] * 2, 60), written([" ".join(WORDS)] * 2, 60)
     model = vocabularies.translated(Unigram(own, chances(OWN)), own, present, {"model": 0.0})
     drawn = suite.draw(model, 4000, 0, "model")
     assert UNK not in drawn.tokens
@@ -122,9 +131,9 @@ def test_samples_are_the_models_own_given_that_they_can_be_spelled():
     assert counts[:4].sum() == 0
 
 
-def another_order(texts):
+def another_order(texts, written):
     """The same words with other numbers."""
-    own = Language(TextTokenizer.train([" ".join(WORDS * 2), " ".join(COMMON)], 40), LONGEST)
+    own = written([" ".join(WORDS * 2), " ".join(COMMON)])
     present = TextTokenizer.load(texts.tokenizer_file)
     places = [int(present.encode([w])[0][0]) for w in WORDS]
     mine = [int(own.tokenizer.encode([w])[0][0]) for w in WORDS]
@@ -132,10 +141,10 @@ def another_order(texts):
     return own, dict(zip(mine, places, strict=True))
 
 
-def test_words_with_other_numbers_have_the_same_likelihoods(texts, evaluator):
-    own, _ = another_order(texts)
+def test_words_with_other_numbers_have_the_same_likelihoods(texts, evaluator, written):
+    own, _ = another_order(texts, written)
     params = PARAMS.model_copy(update={"samples": 100})
-    present = Language(TextTokenizer.load(texts.tokenizer_file), LONGEST)
+    present = Language(texts.tokenizer_file, LONGEST)
     direct = suite.evaluate(
         Unigram(present, chances(WORDS)), evaluator, texts, params, 0, CPU
     ).items.nats["nll"]
@@ -146,8 +155,8 @@ def test_words_with_other_numbers_have_the_same_likelihoods(texts, evaluator):
     assert found.items.nats["nll"] == pytest.approx(direct + given, rel=1e-6)
 
 
-def test_a_vae_is_judged_by_its_bounds_alike(texts, evaluator, deaf_vae):
-    own, numbers = another_order(texts)
+def test_a_vae_is_judged_by_its_bounds_alike(texts, evaluator, deaf_vae, written):
+    own, numbers = another_order(texts, written)
     network = build(_evaluator_params(), TextSpec(own.tokenizer.size, LONGEST))
     state = evaluator.state_dict()
     for name in ("embedding.weight", "bias"):
@@ -172,31 +181,72 @@ def _evaluator_params():
     return TextEvaluator(embedding=8, hidden=8, steps=1, batch=8, learning_rate=0.01, dropout=0.5)
 
 
-def test_texts_longer_than_a_language_allows_cannot_be_spelled():
-    assert language(WORDS, 2).spell(["red cat", "the red cat", "red moon", None])[1:] == [None] * 3
-    assert language(WORDS, 2).spell(["red cat"])[0] is not None
+def test_texts_longer_than_a_language_allows_cannot_be_spelled(written):
+    assert (
+        written([" ".join(WORDS)] * 2, 2).spell(["red cat", "the red cat", "red moon", None])[1:]
+        == [None] * 3
+    )
+    assert written([" ".join(WORDS)] * 2, 2).spell(["red cat"])[0] is not None
 
 
-def test_a_text_with_an_unknown_word_kept_in_it_stands_for_no_string():
-    both = language(WORDS)
+def test_a_text_with_an_unknown_word_kept_in_it_stands_for_no_string(written):
+    both = written([" ".join(WORDS)] * 2)
     test = pack([both.tokenizer.encode(["red cat"])[0], np.array([UNK])])
     places, texts = vocabularies.shared_texts(test, both, both)
     assert places.tolist() == [0]
     assert texts[0].tolist() == test[0].tolist()
 
 
-def test_a_model_with_too_few_words_in_common_is_not_judged(texts, evaluator):
-    few = language(WORDS[:3])
+def test_a_model_with_too_few_words_in_common_is_not_judged(texts, evaluator, written):
+    few = written([" ".join(WORDS[:3])] * 2)
     with pytest.raises(ModelError, match=r"it can spell \d+ of 120 test texts, too few"):
         model = Unigram(few, chances(WORDS[:3]))
         vocabularies.evaluate(model, few, evaluator, texts, PARAMS, 0, CPU)
 
 
-def test_a_model_that_mostly_says_what_cannot_be_spelled_is_not_judged(texts, evaluator):
-    own = language([*WORDS, *NEW])
+def test_a_model_that_mostly_says_what_cannot_be_spelled_is_not_judged(texts, evaluator, written):
+    own = written([" ".join([*WORDS, *NEW])] * 2)
     model = Unigram(own, {**dict.fromkeys(WORDS, 0.001), "moon": 1 - 0.001 * len(WORDS)})
     with pytest.raises(ModelError, match=r"of its samples [34]\d% can be spelled"):
         vocabularies.evaluate(model, own, evaluator, texts, PARAMS, 0, CPU)
+
+
+class UniformOverTokens(GenerativeModel):
+    """Any character with the same chance, END for the end mark; its samples come from a list."""
+
+    def __init__(self, own, sentences):
+        super().__init__()
+        self.size, self.rows = own.tokenizer.size, own.tokenizer.encode(sentences)
+
+    def sample(self, count, generator, variant=None, temperature=1.0):
+        rows = torch.full((count, 1 + max(map(len, self.rows))), PAD)
+        for place in range(count):
+            ids = torch.tensor(self.rows[place % len(self.rows)])
+            rows[place, : len(ids)] = ids
+            rows[place, len(ids)] = EOS
+        return rows
+
+    def log_probability(self, x, variant=None):
+        tokens = (x[:, 1:] != PAD).sum(1) - 1
+        return (tokens * math.log((1 - END) / self.size) + math.log(END)).double()
+
+
+def test_finer_tokens_are_compared_by_the_present_count_of_a_text(texts, evaluator, written):
+    """A champion that writes characters: its nats are of the string, not of its many tokens."""
+    tokenizer, test = TextTokenizer.load(texts.tokenizer_file), texts.split("test")
+    sentences = [tokenizer.decode(test[place]) for place in range(len(test))]
+    own = written(sentences, 200, "character")
+    params = PARAMS.model_copy(update={"samples": 100})
+    model = UniformOverTokens(own, sentences[:20])
+    found = vocabularies.evaluate(model, own, evaluator, texts, params, 0, CPU)
+    assert found.items.sizes.tolist() == (test.lengths + 1)[found.items.part].tolist()
+    assert found.metrics["perplexity_per_word"].count == found.vocabulary.texts
+    given = math.log(lower_end(found.vocabulary.samples, 100))
+    for place, nats in zip(found.items.part, found.items.nats["nll"], strict=True):
+        letters = len(own.tokenizer.encode([sentences[place]])[0])
+        assert letters >= test.lengths[place]
+        log_p = letters * math.log((1 - END) / model.size) + math.log(END)
+        assert nats == pytest.approx(given - log_p, rel=1e-6)
 
 
 def test_the_lower_end_is_wilsons():

@@ -11,9 +11,9 @@ is therefore the champion given S, −log p(x) + log P(S) in nats a text, so tha
 distributions over the same strings. P(S) is the share of the champion's own samples that lie in S;
 taken is the lower end of its 95 % interval (Wilson, 1927), so that chance never counts against the
 champion. A test text that the champion cannot spell has probability 0 under it, and infinite nats:
-such texts are left out and counted, in the champion's favour. Pieces are cut by one rule whatever
-the vocabulary, so a text has as many tokens on both sides, and a perplexity over the same texts is
-a function of their nats.
+such texts are left out and counted, in the champion's favour. A perplexity is compared by the
+present vocabulary's count of a text's tokens on both sides, so that it is a function of the nats,
+and the champion's own cuts, which may be finer or coarser, do not enter.
 
 **Distances.** Samples outside S are drawn again: the same distribution given S, read by the present
 judge, against all test texts.
@@ -27,6 +27,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +51,16 @@ from genline.evaluation.record import Findings, OtherVocabulary
 from genline.evaluation.text import suite
 from genline.evaluation.text.config import EvaluateTexts
 from genline.evaluation.text.ngram_table import pack
-from genline.models.base import GenerativeModel, TractableModel, VariationalModel
+from genline.evaluation.text.perplexity import token_counts
+from genline.models.base import (
+    GenerativeModel,
+    TextModel,
+    TractableModel,
+    VariationalModel,
+    draw_samples,
+)
 from genline.models.evaluators.language_model import LanguageModel
+from genline.models.networks.strategy import ANCESTRAL, Strategy
 
 LEAST = 0.5  # of the test texts, and of the samples: with less in common, a person decides
 _NORMAL = 1.959964  # standard deviations of a 95 % interval
@@ -61,10 +71,14 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Language:
-    """A vocabulary and the most tokens that a text of its data has."""
+    """A vocabulary, its file, and the most tokens that a text of its data has."""
 
-    tokenizer: TextTokenizer
+    file: Path
     max_tokens: int
+
+    @cached_property
+    def tokenizer(self) -> TextTokenizer:
+        return TextTokenizer.load(self.file)
 
     def write(self, texts: Iterable[Ids]) -> list[str | None]:
         """Each text as a string; None where it holds the token of unknown words."""
@@ -96,7 +110,7 @@ def evaluate(
     that the model can spell. Raises ModelError when that is less than half of the test texts, or
     less than half of the model's samples can be spelled in the vocabulary of ``data``.
     """
-    present = Language(TextTokenizer.load(data.tokenizer_file), data.spec.max_tokens)
+    present = Language(data.tokenizer_file, data.spec.max_tokens)
     test = data.split("test")
     places, texts = shared_texts(test, own, present)
     if len(places) < LEAST * len(test):
@@ -115,12 +129,13 @@ def evaluate(
         )
     given = {v: math.log(lower_end(share, params.samples)) for v, share in shares.items()}
     spoken = translated(model, own, present, given)
-    readable = _Readable(data.folder, data.spec, data.meta, texts)
+    readable = _Readable(data.folder, data.spec, data.meta, texts, own.file)
     found = suite.evaluate(
         spoken, evaluator, data, params, seed, device, free_bits, likelihoods_of=readable
     )
     assert found.items is not None
-    items = Items("tokens", found.items.sizes, found.items.nats, places, len(test))
+    sizes = token_counts(test)[places]
+    items = Items("tokens", sizes, found.items.nats, places, len(test))
     common = OtherVocabulary(len(places), len(test), share)
     return replace(found, items=items, vocabulary=common)
 
@@ -180,13 +195,18 @@ class _Readable(PreparedTexts):
     """The part of a test split that a model can read, in the model's own tokens."""
 
     texts: TextSplit
+    spelled_by: Path
+
+    @property
+    def tokenizer_file(self) -> Path:
+        return self.spelled_by
 
     def split(self, name: SplitName) -> TextSplit:
         assert name == "test"
         return self.texts
 
 
-class _Translated(GenerativeModel):
+class _Translated(TextModel):
     """A model given S: its samples in the present vocabulary, its likelihood of its own tokens.
 
     ``given``: log P(S) of each sampler.
@@ -205,11 +225,12 @@ class _Translated(GenerativeModel):
         generator: torch.Generator,
         variant: str | None = None,
         temperature: float = 1.0,
+        strategy: Strategy = ANCESTRAL,
     ) -> Tensor:
         """As the model's own, of those that can be spelled; raises ModelError where few can."""
         kept: list[Ids] = []
         for _ in range(math.ceil(4 / LEAST)):
-            rows = self.model.sample(count, generator, variant, temperature)
+            rows = draw_samples(self.model, count, generator, variant, temperature, strategy)
             written = self.own.write(strip_marks(rows.cpu().numpy()))
             kept += [text for text in self.present.spell(written) if text is not None]
             if len(kept) >= count:
