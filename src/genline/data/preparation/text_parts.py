@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from genline.data.preparation.assignment import Homes, describe, places
 from genline.data.preparation.config import PrepareTexts
-from genline.data.preparation.near_duplicates import WORD
-from genline.data.preparation.text_store import TextStore, save, write_part
+from genline.data.preparation.folder import write_array
+from genline.data.preparation.text_store import TextStore, write_part
 from genline.data.prepared import UNK, SplitName
 from genline.data.sources import parts
 from genline.data.sources.parts import Part
@@ -55,7 +55,7 @@ def clean_part(section: PrepareTexts, folder: Path, part: Part) -> Cleaned:
             continue
         texts.append(text)
         items.append(describe(item.name, item.keys, text.encode(), section))
-        words += len(WORD.findall(text))
+        words += len(text.split())
     write_part(folder, part.number, texts, items)
     return Cleaned(raw, len(texts), words, left_out)
 
@@ -99,8 +99,8 @@ def encode_part(
                     tokens.append(ids)
         lengths = np.array([len(ids) for ids in tokens], np.int64)
         flat = np.concatenate([np.empty(0, np.int64), *tokens]).astype(np.uint32)
-        save(tokens_file(store, part, name), flat)
-        save(lengths_file(store, part, name), lengths)
+        write_array(tokens_file(store, part, name), flat)
+        write_array(lengths_file(store, part, name), lengths)
         found[name] = Encoded(total, unknown, len(lengths), len(flat))
     return found
 

@@ -146,9 +146,9 @@ def _pack(store: TextStore, name: SplitName, encoded: Encoded, size: int, folder
     dtype = np.uint16 if size <= 2**16 else np.uint32
     parts = range(len(store.counts))
     tokens = (np.load(tokens_file(store, part, name)) for part in parts)
-    write_blocks(folder / f"{name}_tokens.npy", dtype, encoded.kept_tokens, tokens)
+    write_blocks(folder / f"{name}_tokens.npy", dtype, (encoded.kept_tokens,), tokens)
     lengths = (np.load(lengths_file(store, part, name)) for part in parts)
-    write_blocks(folder / f"{name}_offsets.npy", np.int64, encoded.kept + 1, _offsets(lengths))
+    write_blocks(folder / f"{name}_offsets.npy", np.int64, (encoded.kept + 1,), _offsets(lengths))
 
 
 def _offsets(lengths: Iterator[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:
