@@ -2,12 +2,12 @@
 
 Makes texts and pictures of three sizes, runs the stages `download` and `prepare` on them as the
 pipeline does, each in a process of its own, and prints seconds, items and megabytes a second, how
-many cores were busy, and the peak memory of the stage with all its processes (their proportional
+many a second of one core, and the peak memory of the stage with all its processes (their proportional
 set size, so that what they share counts once). Validation, which does not hold memory flat, is
 passed by. With --compare also what Hugging Face's `datasets` takes for the same work, from a
 virtual environment that has it:
 
-    python -m venv /tmp/hf && /tmp/hf/bin/pip install datasets pillow tokenizers psutil
+    python -m venv /tmp/hf && /tmp/hf/bin/pip install datasets pillow psutil pyyaml tokenizers
     .venv/bin/python benchmarks/preparation.py --compare /tmp/hf/bin/python
     .venv/bin/python benchmarks/preparation.py --texts 20 80 --images 1000 4000   # smaller
 
@@ -23,7 +23,9 @@ import shutil
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,11 @@ REPEATED = 20  # one text in so many is an earlier one with a word or two change
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.hugging_face:
+        kind, path, cache = arguments.hugging_face
+        work = hugging_face_texts if kind == "texts" else hugging_face_images
+        work(path, cache, arguments.workers)
+        return
     arguments.folder.mkdir(parents=True, exist_ok=True)
     _title()
     for size in arguments.texts:
@@ -71,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, nargs="*", default=[12_500, 50_000, 200_000])
     parser.add_argument("--folder", type=Path, default=Path("/tmp/genline-benchmark"))
     parser.add_argument("--compare", help="a Python that has Hugging Face's datasets")
+    parser.add_argument("--hugging-face", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: the cores")
     return parser.parse_args()
 
@@ -153,10 +161,58 @@ def _compare(
 ) -> None:
     cache = arguments.folder / "hugging-face"
     shutil.rmtree(cache, ignore_errors=True)
-    script = str(Path(__file__).with_name("hugging_face.py"))
     count = arguments.workers or len(os.sched_getaffinity(0))
-    command = [arguments.compare, script, kind, str(path), str(cache), str(count)]
+    command = [arguments.compare, __file__, "--workers", str(count)]
+    command += ["--hugging-face", kind, str(path.resolve()), str(cache)]
     _row(f"{what}, datasets", size, unit, *_measured(command, arguments.folder))
+
+
+def hugging_face_texts(path: str, cache: str, count: int) -> None:
+    """Cleaned, split, and encoded by a word vocabulary of train; near-duplicates stay."""
+    from datasets import load_dataset  # type: ignore[import-not-found]
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from tokenizers.trainers import WordLevelTrainer
+
+    data = load_dataset("text", data_files=path, split="train", cache_dir=cache)
+    data = data.map(_cleaned, batched=True, num_proc=count)
+    data = data.train_test_split(test_size=0.1, seed=1)
+    tokenizer = Tokenizer(WordLevel(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    trainer = WordLevelTrainer(vocab_size=30_000, special_tokens=["<unk>"], show_progress=False)
+    train = data["train"]
+    batches = (train[start : start + 1000]["text"] for start in range(0, len(train), 1000))
+    tokenizer.train_from_iterator(batches, trainer)
+    encode = partial(_encoded, tokenizer)
+    data.map(encode, batched=True, num_proc=count, remove_columns=["text"]).save_to_disk(
+        f"{cache}/prepared"
+    )
+
+
+def _cleaned(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    composed = (unicodedata.normalize("NFC", text) for text in rows["text"])
+    return {"text": [" ".join(text.split()) for text in composed]}
+
+
+def _encoded(tokenizer: Any, rows: dict[str, list[str]]) -> dict[str, list[list[int]]]:
+    encoded = tokenizer.encode_batch_fast(rows["text"], add_special_tokens=False)
+    return {"ids": [encoding.ids for encoding in encoded]}
+
+
+def hugging_face_images(path: str, cache: str, count: int) -> None:
+    """Decoded to bytes, and split."""
+    from datasets import load_dataset
+
+    data = load_dataset("imagefolder", data_dir=path, split="train", cache_dir=cache)
+    data = data.map(_decoded, batched=True, num_proc=count, remove_columns=["image"])
+    data.train_test_split(test_size=0.1, seed=1).save_to_disk(f"{cache}/prepared")
+
+
+def _decoded(rows: dict[str, list[Any]]) -> dict[str, list[bytes]]:
+    return {
+        "pixels": [np.asarray(image.convert("L"), np.uint8).tobytes() for image in rows["image"]]
+    }
 
 
 def _measured(command: list[str], folder: Path) -> tuple[float, float, float]:
@@ -190,12 +246,12 @@ def _tree(process: psutil.Process) -> Iterator[psutil.Process]:
 
 
 def _title() -> None:
-    print(f"{'':32} {'seconds':>8} {'a second':>16} {'cores':>6} {'peak MB':>8}")
+    print(f"{'':32} {'seconds':>8} {'a second':>18} {'a core second':>18} {'peak MB':>8}")
 
 
 def _row(what: str, size: float, unit: str, wall: float, cpu: float, peak: float) -> None:
-    rate = f"{size / wall:,.1f} {unit}"
-    print(f"{what:32} {wall:8.1f} {rate:>16} {cpu / wall:6.2f} {peak:8.0f}", flush=True)
+    rates = [f"{size / seconds:,.1f} {unit}" for seconds in (wall, cpu)]
+    print(f"{what:32} {wall:8.1f} {rates[0]:>18} {rates[1]:>18} {peak:8.0f}", flush=True)
 
 
 if __name__ == "__main__":

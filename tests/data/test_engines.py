@@ -17,14 +17,14 @@ from genline.core.errors import DataError, ParamsError
 from genline.data.engines import cluster
 from genline.data.engines.cluster import Cluster
 from genline.data.engines.config import Workers, read_workers
-from genline.data.engines.ordered import FEW, Here, in_order
+from genline.data.engines.ordered import Here, in_order
 from genline.data.engines.processes import Processes
 from genline.data.engines.start import start
 
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Processes]:
-    with Processes(2) as engine:
+    with Processes(2, patience=0) as engine:
         yield engine
 
 
@@ -58,9 +58,9 @@ def test_an_error_comes_after_the_results_before_it(processes: Processes) -> Non
     assert list(processes.map(refuse_the_fifth, range(5))) == [0, 1, 2, 3, 4]
 
 
-def test_few_tasks_start_no_process() -> None:
-    with Processes(2) as engine:
-        found = list(engine.map(own_process, range(FEW - 1)))
+def test_little_work_starts_no_process() -> None:
+    with Processes(2, patience=60) as engine:
+        found = list(engine.map(own_process, range(20)))
     assert {process for _, process in found} == {os.getpid()}
 
 
@@ -87,14 +87,17 @@ def test_tasks_are_taken_as_they_are_needed() -> None:
 
 
 def test_a_process_that_is_killed_is_one_clear_line() -> None:
-    with Processes(2) as engine, pytest.raises(DataError, match=r"was killed.*workers\.count"):
+    with (
+        Processes(2, patience=0) as engine,
+        pytest.raises(DataError, match=r"was killed.*workers\.count"),
+    ):
         list(engine.map(be_killed, range(5)))
 
 
 def test_no_process_outlives_the_first() -> None:
     script = (
         "import test_engines as t; from genline.data.engines.processes import Processes\n"
-        "engine = Processes(2)\n"
+        "engine = Processes(2, patience=0)\n"
         "for _, process in engine.map(t.own_process, range(10**9)): print(process, flush=True)\n"
     )
     environment = {

@@ -15,7 +15,7 @@ from genline.core.errors import DataError
 from genline.core.files import digest_tree, read_json
 from genline.core.params import parse_section
 from genline.data.engines.cluster import Cluster
-from genline.data.engines.ordered import FEW, Engine, Here
+from genline.data.engines.ordered import Engine, Here
 from genline.data.engines.processes import Processes
 from genline.data.preparation import images, texts
 from genline.data.preparation.config import PrepareImages, PrepareTexts
@@ -39,8 +39,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engines(project: Path) -> Iterator[dict[str, Engine]]:
     """Three engines whose processes stand in the project's folder."""
     with chdir(project), ExitStack() as stack:
-        two = stack.enter_context(Processes(2))
-        assert list(two.map(abs, range(FEW))) == list(range(FEW))  # they are started now
+        two = stack.enter_context(Processes(2, patience=0))
+        assert list(two.map(abs, range(3))) == [0, 1, 2]  # they are started now
         cluster = stack.enter_context(Cluster(2))
         yield {"one process": Here(), "two processes": two, "a cluster of two": cluster}
 
