@@ -18,13 +18,14 @@ import numpy.typing as npt
 from genline.data.preparation.assignment import Homes, describe, places
 from genline.data.preparation.cleaning import clean_item
 from genline.data.preparation.config import PrepareTexts
+from genline.data.preparation.folder import write_array
 from genline.data.preparation.lengths import Lengths, fit
-from genline.data.preparation.near_duplicates import WORD
-from genline.data.preparation.text_store import TextStore, save, write_part
+from genline.data.preparation.text_store import TextStore, write_part
 from genline.data.prepared import UNK, SplitName
 from genline.data.sources import parts
 from genline.data.sources.parts import Part
 from genline.data.tokenizer import TextTokenizer
+from genline.data.words import count_words
 
 _ENCODED = 1000  # texts together
 
@@ -54,7 +55,7 @@ def clean_part(section: PrepareTexts, folder: Path, part: Part) -> Cleaned:
         for text in kept:
             texts.append(text.text)
             items.append(describe(text.name, text.keys, text.text.encode(), section))
-            words += len(WORD.findall(text.text))
+            words += count_words(text.text)
     write_part(folder, part.number, texts, items)
     return Cleaned(read, len(texts) + left_out.total(), len(texts), words, left_out)
 
@@ -66,7 +67,7 @@ class Encoded:
 
     tokens: int = 0
     unknown: int = 0
-    kept: Lengths = Lengths()
+    kept: Lengths = field(default_factory=Lengths)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Encoded) -> Encoded:
@@ -102,8 +103,10 @@ def encode_part(
                 Lengths.of(characters, block.lengths),
                 block.left_out,
             )
-        save(tokens_file(store, part, name), _joined([block.tokens for block in blocks], np.uint32))
-        save(lengths_file(store, part, name), _joined([b.lengths for b in blocks], np.int64))
+        write_array(
+            tokens_file(store, part, name), _joined([block.tokens for block in blocks], np.uint32)
+        )
+        write_array(lengths_file(store, part, name), _joined([b.lengths for b in blocks], np.int64))
         found[name] = total
     return found
 
