@@ -66,7 +66,7 @@ class Encoded:
 
     tokens: int = 0
     unknown: int = 0
-    kept: Lengths = Lengths()
+    kept: Lengths = field(default_factory=Lengths)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Encoded) -> Encoded:

@@ -18,6 +18,7 @@ from genline.data.words import WORD_OR_MARK, unspaced_share
 _LONGEST = 128  # tokens: a recurrent network learns little from longer texts
 _SMALL, _LARGE = 2_000, 10_000  # tokens of a vocabulary
 _SAMPLE = 2_000  # texts that the kind of tokenizer is told by
+_FEW = 0.5  # share of the texts below which too few would be left
 # Shares of letters from scripts without spaces.
 _SOME, _MOSTLY = 0.02, 0.7
 # Share of marks that stand apart from the word before them, as in texts cut into tokens.
@@ -57,13 +58,17 @@ def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
     share = float(np.mean([length <= most for length in lengths]))
     least = SMALLEST_OF_BYTES if kind == "bpe" else 8
     size = max(least, _vocabulary(tokens))
+    what = "dropped" if share > _FEW else "cut"
     rows: dict[str, tuple[object, str]] = {
         "near_duplicates": (0.8, "word-3-gram Jaccard with a kept text that drops one, in (0, 1]"),
         "tokenizer": (kind, f"{why}; or {_others(kind)}"),
         "vocabulary": (size, f"tokens kept, 4 special ones included, {least} to 65536"),
-        "max_tokens": (most, f"longer texts are dropped, 1 to 1024 tokens; {share:.0%} stay"),
+        "max_tokens": (most, f"longer texts are {what}, 1 to 1024 tokens; {share:.0%} are not"),
         "unknown": ("keep", "texts with a token outside it: drop, or keep (shown as <unk>)"),
     }
+    if what == "cut":
+        about = "cut them there, or drop them; with `sentences: en` each sentence is a text"
+        rows["too_long"] = ("cut", about)
     if strip:
         rows["html"] = ("strip", "tags and entities of HTML, which some texts have: strip or keep")
     return f"    prepare:\n{_shares(splits)}" + _aligned(rows)
