@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from genline.core.errors import DataError
 from genline.core.files import digest_file, read_json, write_json
+from genline.data.engines.ordered import Engine
 from genline.data.sources import digits, registry
 from genline.data.sources.config import Digits
 
@@ -55,7 +56,7 @@ def test_fetching_twice_gives_the_same_bytes(raw: Path) -> None:
 def test_a_failed_fetch_leaves_the_old_folder(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(path.name for path in raw.iterdir())
 
-    def fail(section: Digits, folder: Path) -> None:
+    def fail(section: Digits, folder: Path, engine: Engine) -> None:
         (folder / "half").write_text("written")
         raise DataError("the source went away")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import stat
@@ -26,7 +27,7 @@ def write_atomic(path: Path | str, write: Callable[[BinaryIO], Any]) -> None:
     place.
     """
     path = Path(path)
-    with naming(path):
+    with _named(path):
         target = _target(path)
         if _is_stream(target):
             with target.open("wb") as stream:
@@ -51,13 +52,36 @@ def _write_beside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 
 
 @contextmanager
-def naming(path: Path | str) -> Iterator[None]:
+def _named(path: Path) -> Iterator[None]:
     """An OSError inside names ``path``: that of a write names nothing, or the temporary file."""
     try:
         yield
     except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise
+
+
+class OutputFile(io.BufferedWriter):
+    """A new file, written a piece at a time; an OSError of it names it.
+
+    For what stands in a folder that is put in place whole; else :func:`write_atomic`.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(io.FileIO(path, "w"), 2**18)
+        self._path = Path(path)
+
+    def write(self, content: Any) -> int:
+        with _named(self._path):
+            return super().write(content)
+
+    def flush(self) -> None:
+        with _named(self._path):
+            super().flush()
+
+    def close(self) -> None:
+        with _named(self._path):
+            super().close()
 
 
 def _target(path: Path) -> Path:

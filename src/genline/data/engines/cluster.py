@@ -26,6 +26,7 @@ from genline.data.engines.ordered import Result, Task, in_order
 
 _AHEAD = 2
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
+PATIENCE = 10.0  # seconds for a scheduler to answer
 
 
 class Cluster:
@@ -54,7 +55,7 @@ class Cluster:
                 env={"TOKENIZERS_PARALLELISM": "false"},
             )
         try:
-            self._client: Any = self._dask.Client(self._local or address, timeout=10)
+            self._client: Any = self._dask.Client(self._local or address, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             self._close_local()
             reason = " ".join(str(error).split())[:80]

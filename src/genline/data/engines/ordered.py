@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-# Fewer tasks are done here: starting processes takes longer.
-FEW = 3
 
 
 class Engine(Protocol):
@@ -39,13 +35,6 @@ class Future(Protocol):
     def result(self) -> Any: ...
 
     def cancel(self) -> Any: ...
-
-
-def few(tasks: Iterable[Task]) -> tuple[bool, Iterator[Task]]:
-    """Whether the tasks are too few for other processes, and all of them."""
-    waiting = iter(tasks)
-    first = list(islice(waiting, FEW))
-    return len(first) < FEW, chain(first, waiting)
 
 
 def in_order(submit: Callable[[Any], Future], tasks: Iterable[Any], ahead: int) -> Iterator[Any]:

@@ -5,44 +5,51 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
 from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Self
 
 from genline.core.errors import DataError
-from genline.data.engines.ordered import Result, Task, few, in_order
+from genline.data.engines.ordered import Result, Task, in_order
 
 _AHEAD = 2  # tasks a process that are under way or done, so that none waits
 _MOST = 16  # processes unless more are asked for: each holds some 150 MB
 
 
 class Processes:
-    """The engine of one machine; its processes are started when there is enough to do."""
+    """The engine of one machine."""
 
-    def __init__(self, count: int = 0) -> None:
-        """``count``: 0 for as many as there are cores, up to 16."""
+    def __init__(self, count: int = 0, patience: float = 1.0) -> None:
+        """``count``: 0 for as many as there are cores, up to 16. Work that this process does in
+        ``patience`` seconds starts no others, since that takes as long."""
         self.count = count or min(len(os.sched_getaffinity(0)), _MOST)
+        self.patience = patience
         self._pool: ProcessPoolExecutor | None = None
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        enough, tasks = few(tasks)
-        if enough or self.count == 1:
-            return map(function, tasks)
-        return self._shared(function, tasks)
-
-    def _shared(
-        self, function: Callable[[Task], Result], tasks: Iterable[Task]
-    ) -> Iterator[Result]:
-        # spawn: forking a process that runs threads is unsafe.
-        pool = self._pool = self._pool or ProcessPoolExecutor(
-            self.count, mp_context=get_context("spawn"), initializer=_begin
-        )
+        waiting = iter(tasks)
+        began = time.monotonic()
+        if self._pool is None:
+            for task in waiting:
+                if self.count > 1 and time.monotonic() - began >= self.patience:
+                    # spawn: forking a process that runs threads is unsafe.
+                    self._pool = ProcessPoolExecutor(
+                        self.count, mp_context=get_context("spawn"), initializer=_begin
+                    )
+                    waiting = chain([task], waiting)
+                    break
+                yield function(task)
+            else:
+                return
+        pool = self._pool
         try:
             yield from in_order(
-                lambda task: pool.submit(function, task), tasks, _AHEAD * self.count
+                lambda task: pool.submit(function, task), waiting, _AHEAD * self.count
             )
         except BrokenProcessPool:
             raise DataError(

@@ -21,10 +21,11 @@ from genline.core.progress import Progress
 from genline.data.engines.ordered import Engine
 from genline.data.preparation import near_duplicates
 from genline.data.preparation.equal import first_of_equal
+from genline.data.preparation.folder import write_array
 from genline.data.preparation.min_hash import Banding, band_keys
 from genline.data.preparation.near_duplicates import reaches
 from genline.data.preparation.shingles import Shingler
-from genline.data.preparation.text_store import TextStore, save
+from genline.data.preparation.text_store import TextStore
 
 Indices = npt.NDArray[np.int64]
 Kept = npt.NDArray[np.bool_]
@@ -57,7 +58,7 @@ def by_min_hash(store: TextStore, order: Indices, threshold: float, engine: Engi
     kept = first == np.arange(len(order))
     place = np.full(len(store), -1, np.int64)
     place[order[kept]] = np.flatnonzero(kept)
-    save(_places(store), place)
+    write_array(_places(store), place)
     del place, first
     twins = _twins(store, order, banding, Fraction(str(threshold)), engine)
     # A text's twins stand before it, so that theirs is decided already.
@@ -97,7 +98,7 @@ def _one_number(pairs: Pairs) -> npt.NDArray[np.uint64]:
 def _write_keys(store: TextStore, banding: Banding, part: int) -> int:
     """The band keys of a part's texts, onto disk; how many texts there are."""
     grams, begins = Shingler().of(store.part(part))
-    save(_keys_of(store, part), band_keys(grams, begins, banding))
+    write_array(_keys_of(store, part), band_keys(grams, begins, banding))
     return len(begins)
 
 
@@ -123,7 +124,7 @@ def _candidates(store: TextStore, banding: Banding, band: int) -> Path:
             places.append(place[own][chosen])
         pairs.append(_sharing(np.concatenate(keys), np.concatenate(places)))
     path = store.folder / f"band-{band}.npy"
-    save(path, np.concatenate(pairs))
+    write_array(path, np.concatenate(pairs))
     return path
 
 

@@ -10,15 +10,26 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from genline.core.files import digest_file, naming, write_atomic, write_json
+from genline.core.files import OutputFile, digest_file, write_json
 from genline.core.folders import replaced_folder
 
 META = "meta.json"
 SCRATCH = "scratch"  # in the folder while it is made
 
 
-def write_array(folder: Path, name: str, array: npt.NDArray[Any]) -> None:
-    write_atomic(folder / f"{name}.npy", lambda file: np.save(file, array, allow_pickle=False))
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """As ``np.save``."""
+    write_blocks(path, array.dtype, array.shape, [array])
+
+
+def write_blocks(
+    path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...], blocks: Iterable[npt.NDArray[Any]]
+) -> None:
+    """One array of ``shape`` out of its parts, of which memory holds one."""
+    with OutputFile(path) as file:
+        write_header(file, dtype, shape)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype).data)
 
 
 def write_header(file: BinaryIO, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
@@ -26,18 +37,6 @@ def write_header(file: BinaryIO, dtype: npt.DTypeLike, shape: tuple[int, ...]) -
     descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def write_blocks(
-    path: Path, dtype: npt.DTypeLike, length: int, blocks: Iterable[npt.NDArray[Any]]
-) -> None:
-    """One array of ``length`` numbers out of its parts, of which memory holds one."""
-    with path.open("wb") as file:
-        with naming(path):
-            write_header(file, dtype, (length,))
-        for block in blocks:
-            with naming(path):
-                file.write(np.ascontiguousarray(block, dtype).data)
 
 
 def write_folder(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:

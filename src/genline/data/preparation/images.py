@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from genline.core.errors import DataError
-from genline.core.files import naming
+from genline.core.files import OutputFile
 from genline.core.progress import Progress
 from genline.data.engines.ordered import Engine
 from genline.data.preparation.assignment import ITEM, Homes, assign, describe, places
@@ -67,7 +67,7 @@ def prepare(
     else:
         own = cluster(_written(folder), section.clusters, seed)
     for name in SPLITS:
-        write_array(folder, f"{name}_labels", own[name])
+        write_array(folder / f"{name}_labels.npy", own[name])
     channels, height, width = seen[0].shape
     different = first_of_equal(items["digest"]) == np.arange(len(items))
     spec = ImageSpec(channels, height, width, levels, classes or section.clusters)
@@ -117,20 +117,17 @@ def _write(raw: list[Part], homes: Homes, shape: tuple[int, ...], folder: Path) 
     By plain writes: on a full disk, one into a memory-mapped file ends the process.
     """
     with ExitStack() as stack:
-        files: dict[SplitName, BinaryIO] = {}
+        files: dict[SplitName, OutputFile] = {}
         for name, place in places():
-            path = _path(folder, name)
-            files[name] = stack.enter_context(path.open("wb"))
-            with naming(path):
-                write_header(files[name], np.uint8, (int((homes == place).sum()), *shape))
+            files[name] = stack.enter_context(OutputFile(_path(folder, name)))
+            write_header(files[name], np.uint8, (int((homes == place).sum()), *shape))
         start = 0
         for part in raw:
             for block in parts.pixels(part):
                 own = homes[start : start + len(block)]
                 start += len(block)
                 for name, place in places():
-                    with naming(_path(folder, name)):
-                        files[name].write(np.ascontiguousarray(block[own == place]).data)
+                    files[name].write(np.ascontiguousarray(block[own == place]).data)
 
 
 def _written(folder: Path) -> dict[SplitName, npt.NDArray[np.uint8]]:

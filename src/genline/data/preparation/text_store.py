@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genline.core.files import naming
+from genline.core.files import OutputFile
 from genline.data.preparation.assignment import ITEM
+from genline.data.preparation.folder import write_array
 
 Chosen = npt.NDArray[np.bool_]
 
@@ -89,19 +90,12 @@ def write_part(
 ) -> None:
     """Put the texts of a part and what splits them into the store in ``folder``."""
     ends: list[int] = []
-    path = _path(folder, part, "txt")
-    with path.open("wb") as file, naming(path):
+    with OutputFile(_path(folder, part, "txt")) as file:
         for text in texts:
             file.write(text.encode())
             ends.append(file.tell())
-    save(_path(folder, part, "ends.npy"), np.array(ends, np.int64))
-    save(_path(folder, part, "items.npy"), np.array(items, ITEM))
-
-
-def save(path: Path, array: npt.NDArray[Any]) -> None:
-    """As ``np.save``, but an error names the file."""
-    with naming(path), path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+    write_array(_path(folder, part, "ends.npy"), np.array(ends, np.int64))
+    write_array(_path(folder, part, "items.npy"), np.array(items, ITEM))
 
 
 @lru_cache(maxsize=64)

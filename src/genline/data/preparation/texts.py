@@ -158,11 +158,10 @@ def _pack(store: TextStore, name: SplitName, encoded: Encoded, size: int, folder
     dtype = token_dtype(size)
     parts = range(len(store.counts))
     tokens = (np.load(tokens_file(store, part, name)) for part in parts)
-    write_blocks(folder / f"{name}_tokens.npy", dtype, encoded.kept.tokens, tokens)
+    write_blocks(folder / f"{name}_tokens.npy", dtype, (encoded.kept.tokens,), tokens)
     lengths = (np.load(lengths_file(store, part, name)) for part in parts)
-    write_blocks(
-        folder / f"{name}_offsets.npy", np.int64, encoded.kept.texts + 1, _offsets(lengths)
-    )
+    count = encoded.kept.texts + 1
+    write_blocks(folder / f"{name}_offsets.npy", np.int64, (count,), _offsets(lengths))
 
 
 def _offsets(lengths: Iterator[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.core.errors import DataError
-from genline.core.files import digest_file, naming
+from genline.core.files import OutputFile, digest_file
 from genline.data.sources.items import NO_KEYS, ImageItem, Keys, TextItem
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def write_images(
     # Labels get their numbers once all are known; until then names and keys wait on disk.
     waiting = folder / f".{ITEMS}.waiting"
     with (
-        (folder / IMAGES).open("wb") as file,
-        pa.OSFile(str(waiting), "wb") as sink,
+        OutputFile(folder / IMAGES) as file,
+        OutputFile(waiting) as sink,
         pa.ipc.new_stream(sink, _schema(_ROW_COLUMNS)) as stream,
     ):
         for part in _parts(rows, lambda row: row.pixels.nbytes):
@@ -103,16 +103,14 @@ def write_images(
                 labels.append(met.setdefault(row.label, len(met)))
             if unlabelled and len(met) > 1:
                 raise DataError(f"{unlabelled}: has no label, though others have one")
-            with naming(folder / IMAGES):
-                if not file.tell():
-                    _header(file, (0, *shape))
-                for row in part:
-                    file.write(np.ascontiguousarray(row.pixels, np.uint8).data)
-                stream.write_table(_row_table(part, _ROW_COLUMNS))
+            if not file.tell():
+                _header(file, (0, *shape))
+            for row in part:
+                file.write(np.ascontiguousarray(row.pixels, np.uint8).data)
+            stream.write_table(_row_table(part, _ROW_COLUMNS))
         _require_items(len(labels), bad)
-        with naming(folder / IMAGES):
-            file.seek(0)
-            _header(file, (len(labels), *shape))
+        file.seek(0)
+        _header(file, (len(labels), *shape))
     found = [] if "" in met else classes if classes is not None else _sorted(met)
     place = {name: number for number, name in enumerate(found)}
     numbers = np.array([place.get(label, -1) for label in met], np.int64)[np.array(labels)]
@@ -250,22 +248,11 @@ _OWN = ("text", "label")
 def _table(folder: Path, columns: dict[str, str]) -> Iterator[Callable[[pa.Table], None]]:
     import pyarrow.parquet as pq
 
-    path = folder / ITEMS
-    writer = pq.ParquetWriter(path, _schema(columns), compression="zstd")
-
-    # What is read between two writes names its own files.
-    def write(table: pa.Table) -> None:
-        with naming(path):
-            writer.write_table(table)
-
-    try:
-        yield write
-    except BaseException:
-        with suppress(Exception):
-            writer.close()
-        raise
-    with naming(path):
-        writer.close()
+    with (
+        OutputFile(folder / ITEMS) as file,
+        pq.ParquetWriter(file, _schema(columns), compression="zstd") as writer,
+    ):
+        yield writer.write_table
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from genline.data.tokenizer.scheme import Ids, Scheme
 
 # Words with inner apostrophes and hyphens ("don't", "two-dimensional"), numbers, single marks.
 PIECE = r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]|_"
+_PIECE = re.compile(PIECE)
 _PIECES = Split(Regex(PIECE), behavior="removed", invert=True)
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s)[\s\"'(]*([^\W\d_]+(?:['’-][^\W\d_]+)*)")
 _ENDS = frozenset(".!?")
@@ -52,8 +53,8 @@ class Words(Scheme):
         """Ids follow falling frequency, ties in alphabetical order."""
         elsewhere: Counter[str] = Counter()
         for text in texts:
-            starts = {match.span(1) for match in _SENTENCE_START.finditer(text)}
-            elsewhere.update(m.group() for m in re.finditer(PIECE, text) if m.span() not in starts)
+            elsewhere.update(_PIECE.findall(text))
+            elsewhere.subtract(_SENTENCE_START.findall(text))  # each of them is a piece
         tokenizer = _word_tokenizer({})
         trainer = WordLevelTrainer(
             vocab_size=size, special_tokens=list(SPECIAL_TOKENS), show_progress=False
