@@ -2,9 +2,9 @@
 
 Makes texts and pictures of three sizes, runs the stages `download` and `prepare` on them as the
 pipeline does, each in a process of its own, and prints seconds, items and megabytes a second, how
-many a second of one core, and the peak memory of the stage with all its processes (their proportional
-set size, so that what they share counts once). Validation, which does not hold memory flat, is
-passed by. With --compare also what Hugging Face's `datasets` takes for the same work, from a
+many a second of one core, and the peak memory of the stage with all its processes (their
+proportional set size, so that what they share counts once). Validation is passed by. With
+--compare also what Hugging Face's `datasets` takes for the same work but near-duplicates, from a
 virtual environment that has it:
 
     python -m venv /tmp/hf && /tmp/hf/bin/pip install datasets pillow psutil pyyaml tokenizers

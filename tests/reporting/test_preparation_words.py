@@ -25,3 +25,11 @@ def test_a_reason_not_known_is_still_told() -> None:
 
 def test_where_all_is_used_nothing_is_said_to_be_left_out() -> None:
     assert "Left out" not in preparation("image", 1797, prepared("digits")).sentence
+
+
+def test_the_lengths_of_texts_of_subwords_are_told_in_characters_too() -> None:
+    lengths = {"characters": {"mean": 21.34, "most": 1040}, "tokens": {"mean": 9.0, "most": 512}}
+    meta = prepared("docstrings") | {"lengths": lengths, "tokenizer": "bpe"}
+    assert preparation("text", 1798, meta).sentence.endswith(
+        ". A text has 21.3 characters on average and 1,040 at most, in 9.0 and 512 tokens (bpe)."
+    )

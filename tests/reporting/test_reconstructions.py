@@ -81,3 +81,11 @@ def test_shares_are_shares(pairs: list[tuple[str, str]]) -> None:
         assert 0 <= found.low <= found.share <= found.high <= 1
         assert 0 <= found.chance <= 1
         assert 0 <= found.exact <= found.count == len(pairs)
+
+
+def test_of_chinese_sentences_characters_are_counted() -> None:
+    pairs = [("我们去公园。", "我们去学校。"), ("他在家里看书。", "他在家里唱歌。")]
+    found = kept(pairs)
+    assert found is not None
+    assert found.share == 7 / 11
+    assert "of the characters (" in found.sentence

@@ -17,7 +17,9 @@ from genline import parameters
 from genline.core.errors import DataError, ParamsError
 from genline.core.params import lookup
 from genline.data.prepared import load_images, load_texts
+from genline.data.sources.items import TextItem
 from genline.data.starting.look import look
+from genline.data.starting.settings import prepare_texts
 from genline.stages import download, init, prepare, validate
 
 ROOT = Path(__file__).parents[2]
@@ -228,3 +230,32 @@ def test_nothing_is_written_where_the_name_will_not_do(project: Path) -> None:
         init.run("p", "evaluators")
     assert Path("params.yaml").read_text() == before
     assert not Path("data/expectations/evaluators.yaml").exists()
+
+
+CHINESE = ["今天天气很好，我们去公园。", "老师在学校看书！", "他们晚上喝茶吗？"]
+CUT = ["the cat , they said , sat on the mat .", "a dog ran over the road ?", "it is <unk> ."]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (sentences(40), "word"),
+        (CHINESE * 20, "character"),
+        (CHINESE + sentences(3), "bpe"),
+        (CUT * 20, "whitespace"),
+    ],
+)
+def test_the_tokenizer_suits_the_texts(texts: list[str], kind: str) -> None:
+    items = [TextItem(f"line {i}", text, "") for i, text in enumerate(texts)]
+    found = yaml.safe_load(prepare_texts(items, {""}))["prepare"]
+    assert found["tokenizer"] == kind
+    assert "html" not in found
+
+
+def test_texts_with_html_or_too_long_ones_say_what_becomes_of_them(project: Path) -> None:
+    Path("t.txt").write_text("\n".join(f"{s}<br />{s * 20}" for s in sentences(120)))
+    init.run("t.txt", None)
+    found = added("t")["prepare"]
+    assert (found["html"], found["too_long"], found["max_tokens"]) == ("strip", "cut", 128)
+    through("t")
+    assert load_texts("data/prepared/t").split("train").lengths.max() == 128

@@ -7,13 +7,19 @@ import pytest
 import torch
 
 from genline.core.seeds import numpy_generator
-from genline.data.prepared import PAD
+from genline.data.prepared import PAD, PreparedTexts, TextSpec
+from genline.data.tokenizer import TextTokenizer
 from genline.evaluation.text.likelihood_metrics import (
     own_nats,
     own_perplexities,
     variational_text_metrics,
 )
-from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
+from genline.evaluation.text.perplexity import (
+    perplexity,
+    perplexity_interval,
+    token_counts,
+    word_counts,
+)
 
 CPU = torch.device("cpu")
 
@@ -66,3 +72,48 @@ def test_the_interval_is_that_of_normal_theory_for_many_texts_of_one_length():
     centre = math.log(perplexity(nats, np.full(2000, 5)))
     assert math.log(found.low) == pytest.approx(centre - half, abs=half / 5)
     assert math.log(found.high) == pytest.approx(centre + half, abs=half / 5)
+
+
+SENTENCES = ["The cat doesn't sit.", "A dog, a cat!", "我爱 Python。"] * 5
+
+
+def prepared(folder, kind, size=400):
+    """The test split alone, of 15 texts."""
+    tokenizer = TextTokenizer.train(SENTENCES, size, kind)
+    (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
+    tokens, lengths = tokenizer.encode_flat(SENTENCES)
+    np.save(folder / "test_tokens.npy", tokens)
+    np.save(folder / "test_offsets.npy", np.concatenate([[0], np.cumsum(lengths)]))
+    return PreparedTexts(folder, TextSpec(tokenizer.size, 1000), {})
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "character"])
+def test_a_word_of_subwords_has_the_perplexity_of_its_nats(tmp_path, kind):
+    data = prepared(tmp_path, kind)
+    # Words and marks, and the end: 5, 6 and 4 of them, and one more each.
+    assert word_counts(data).tolist() == [6, 7, 5] * 5
+    nats = np.arange(1.0, 16.0)
+    found = own_perplexities(nats, data, "generator", 0)
+    assert found["perplexity_per_word"].value == pytest.approx(math.exp(120 / 90))
+    tokens = token_counts(data.split("test")).sum()
+    assert found["perplexity"].value == pytest.approx(math.exp(120 / tokens))
+    assert found["perplexity_per_word"].title == "Perplexity, per word"
+
+
+def test_perplexities_per_word_compare_models_of_other_tokens(tmp_path):
+    """Two models that give every text the same probability, whatever its tokens."""
+    found = []
+    for kind in ("bpe", "character"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        found.append(own_perplexities(np.full(15, 30.0), prepared(folder, kind), "generator", 0))
+    first, second = found
+    assert first["perplexity"].value != pytest.approx(second["perplexity"].value)
+    assert first["perplexity_per_word"] == second["perplexity_per_word"]
+
+
+def test_there_is_none_where_tokens_are_words_or_unknown(tmp_path):
+    words = tmp_path / "words"
+    words.mkdir()
+    assert word_counts(prepared(words, "word")) is None
+    assert word_counts(prepared(tmp_path, "character", 10)) is None

@@ -16,6 +16,8 @@ def first_of_equal(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     for number in range(int(slices)):
         own = np.flatnonzero(keys % slices == number) if slices > 1 else first.copy()
         order = own[np.argsort(keys[own], kind="stable")]
+        if not len(order):
+            continue
         ordered = keys[order]
         begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
         runs = np.flatnonzero(begins)

@@ -11,15 +11,16 @@ import numpy as np
 from genline.data.preparation.config import SMALLEST_OF_BYTES
 from genline.data.preparation.markup import holds_html, strip_html
 from genline.data.sources.items import TextItem
-from genline.data.tokenizer.text_tokenizer import SCHEMES
+from genline.data.tokenizer.text_tokenizer import SCHEMES, TextTokenizer
 from genline.data.tokenizer.words import PIECE
 from genline.data.words import WORD_OR_MARK, unspaced_share
 
 _LONGEST = 128  # tokens: a recurrent network learns little from longer texts
 _SMALL, _LARGE = 2_000, 10_000  # tokens of a vocabulary
 _SAMPLE = 2_000  # texts that the kind of tokenizer is told by
+_FEW = 0.5  # share of the texts below which too few would be left
 # Shares of letters from scripts without spaces.
-_SOME, _MOSTLY = 0.02, 0.7
+_SOME, _MOSTLY = 0.02, 0.9
 # Share of marks that stand apart from the word before them, as in texts cut into tokens.
 _MOST_APART = 0.9
 _MARK_APART = re.compile(r"\s[.,;?!](?=\s|$)")
@@ -46,24 +47,21 @@ def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
     if strip:
         texts = [strip_html(text) for text in texts]
     kind, why = _tokenizer(texts)
-    pieces = re.compile(_PIECES[kind]).findall
-    lengths: list[int] = []
-    tokens: Counter[str] = Counter()
-    for text in texts:
-        found = pieces(text)
-        lengths.append(len(found))
-        tokens.update(found)
+    size, lengths = _sizes(texts, kind)
     most = int(min(_LONGEST, max(4, np.quantile(lengths, 0.95))))
     share = float(np.mean([length <= most for length in lengths]))
     least = SMALLEST_OF_BYTES if kind == "bpe" else 8
-    size = max(least, _vocabulary(tokens))
+    what = "dropped" if share > _FEW else "cut"
     rows: dict[str, tuple[object, str]] = {
         "near_duplicates": (0.8, "word-3-gram Jaccard with a kept text that drops one, in (0, 1]"),
         "tokenizer": (kind, f"{why}; or {_others(kind)}"),
         "vocabulary": (size, f"tokens kept, 4 special ones included, {least} to 65536"),
-        "max_tokens": (most, f"longer texts are dropped, 1 to 1024 tokens; {share:.0%} stay"),
+        "max_tokens": (most, f"longer texts are {what}, 1 to 1024 tokens; {share:.0%} are within"),
         "unknown": ("keep", "texts with a token outside it: drop, or keep (shown as <unk>)"),
     }
+    if what == "cut":
+        about = "cut them there, or drop them; with `sentences: en` each sentence is a text"
+        rows["too_long"] = ("cut", about)
     if strip:
         rows["html"] = ("strip", "tags and entities of HTML, which some texts have: strip or keep")
     return f"    prepare:\n{_shares(splits)}" + _aligned(rows)
@@ -82,6 +80,24 @@ def _tokenizer(texts: Sequence[str]) -> tuple[str, str]:
     if apart > _MOST_APART * (apart + joined) or any("<unk>" in text for text in spread):
         return "whitespace", "the texts come cut into tokens"
     return "word", "words and marks"
+
+
+def _sizes(texts: Sequence[str], kind: str) -> tuple[int, list[int]]:
+    """The size of a vocabulary, and how many tokens each text has with it."""
+    pieces = re.compile(_PIECES[kind]).findall
+    lengths: list[int] = []
+    tokens: Counter[str] = Counter()
+    for text in texts:
+        found = pieces(text)
+        lengths.append(len(found))
+        tokens.update(found)
+    if kind != "bpe":
+        return _vocabulary(tokens), lengths
+    # Characters and words alike want tokens of their own, beside those of the bytes.
+    repeated = sum(count > 1 for count in tokens.values())
+    size = min(_LARGE, SMALLEST_OF_BYTES + 2 * repeated)
+    tokenizer = TextTokenizer.train(texts, size, kind)
+    return size, tokenizer.encode_flat(texts)[1].tolist()
 
 
 def _others(kind: str) -> str:

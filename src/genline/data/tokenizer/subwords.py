@@ -167,7 +167,8 @@ def _fit_unigram(words: Mapping[str, int], size: int) -> list[tuple[str, float]]
         )
         fitted = SentencePieceProcessor(model_file=f"{model}.model")
     first, end = len(SPECIAL_TOKENS), fitted.get_piece_size()
-    return [(fitted.id_to_piece(i), fitted.get_score(i)) for i in range(first, end)]
+    # Of six digits, which a file gives back as they were.
+    return [(fitted.id_to_piece(i), round(fitted.get_score(i), 6)) for i in range(first, end)]
 
 
 def _unmarked(tokenizer: Tokenizer) -> Tokenizer:
