@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as npst
 from scipy import stats
 
 from genline.data.sources.items import ImageItem, TextItem
-from genline.data.validation.summary import summarise
 from genline.data.validation.image_statistics import entropies
+from genline.data.validation.summary import summarise
 from genline.data.validation.tables import IMAGE_COLUMNS, TEXT_COLUMNS, image_table, text_table
 
 STRIPES = np.tile(np.array([0, 16], np.int64), 32).reshape(1, 8, 8)
