@@ -117,7 +117,7 @@ def with_params(dataset: str, block: str, **changes: Any) -> None:
 
 def test_the_stages_give_the_same_bytes_twice(project: Path) -> None:
     folders = [f"data/{kind}/{d}" for kind in ("validated", "prepared") for d in PARAMS["datasets"]]
-    folders += [f"reports/validation/{d}" for d in PARAMS["datasets"]]
+    folders += [f"reports/validation/{d}" for d in PARAMS["datasets"]] + ["reports/versions"]
     found = []
     for _ in range(2):
         for dataset in PARAMS["datasets"]:
@@ -225,6 +225,36 @@ def test_a_warning_is_printed_and_passes(project: Path, capsys: pytest.CaptureFi
     result = read_json("data/validated/pictures/result.json")
     assert result["success"]
     assert [e["success"] for e in result["expectations"]] == [True, False]
+
+
+def test_new_data_is_compared_with_the_last_that_passed(project: Path) -> None:
+    validate.run("prose")
+    first = read_json("reports/versions/prose.json")["last"]
+    assert read_json("data/validated/prose/drift.json")["before"] is None
+    longer = [f"{text[:-1]} and then every other one of them." for text in TEXTS]
+    write_texts([*longer, ""])  # refused: what comes after is not compared with it
+    with pytest.raises(DataError, match="column 'words' failed"):
+        validate.run("prose")
+    assert read_json("reports/versions/prose.json") == {"last": first, "before": None}
+    beyond = {"type": BETWEEN, "column": "psi_beyond_chance", "max_value": 0.25}
+    for severity in ("fail", "warn"):
+        suite = {"expectations": [WORDS], "drift": [{**beyond, "severity": severity}]}
+        Path("prose.yaml").write_text(yaml.safe_dump(suite))
+        write_texts(longer)
+        if severity == "fail":
+            with pytest.raises(DataError, match=r"'psi_beyond_chance' failed.* of \d+ columns: "):
+                validate.run("prose")
+        else:
+            validate.run("prose")
+        drift = read_json("data/validated/prose/drift.json")
+        assert drift["before"] == {"digest": first["digest"], "items": len(TEXTS)}
+        moved = {c["name"] for c in drift["columns"] if c["psi_beyond_chance"] > 0.25}
+        assert {"words", "characters"} <= moved
+        assert "script" not in moved
+    assert read_json("reports/versions/prose.json")["before"] == first
+    page = Path("reports/validation/prose/index.html").read_text()
+    assert "What changed since the version before" in page
+    assert "729 texts then, 729 now" in page
 
 
 def test_a_file_that_cannot_be_read_leaves_the_old_result(project: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from genline.data.sources.items import ImageItem, TextItem
-from genline.reporting.validation.histogram import HEIGHT, WIDTH, bars
-from genline.reporting.validation.items import Shown, collect, typical
+from genline.reporting.validation.histogram import HEIGHT, WIDTH, bars, pairs
+from genline.reporting.validation.items import Shown, collect, offending, typical
 from genline.reporting.validation.page import render, write_page
 from genline.reporting.validation.wording import COLUMNS, sentence
 
@@ -227,6 +228,16 @@ def test_an_empty_suite_is_not_praised() -> None:
             "The shares of the values differ from equal shares of 0, 1 by less than 0.02 nats (KL)",
         ),
         (
+            "expect_column_values_to_be_in_set",
+            {"column": "leaked", "value_set": [False]},
+            "No test item stands in train, equal or nearly so",
+        ),
+        (
+            "expect_column_values_to_be_in_set",
+            {"column": "leaked", "value_set": [False], "mostly": 0.99},
+            "In at least 99 % of the items, the value is false",
+        ),
+        (
             "expect_column_values_to_be_odd",
             {"column": "x", "base": 2},
             "Column values to be odd (base = 2)",
@@ -238,6 +249,25 @@ def test_an_expectation_reads_as_a_sentence(
     kind: str, kwargs: dict[str, object], words: str
 ) -> None:
     assert sentence(expectation(kind, None, kwargs)) == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs", "words"),
+    [
+        (
+            "expect_column_values_to_be_between",
+            {"column": "psi_beyond_chance", "max_value": 0.1},
+            "the population stability index of every column exceeds chance by at most 0.1",
+        ),
+        ("expect_column_mean_to_be_between", {"max_value": 3}, "The mean is at most 3"),
+    ],
+)
+def test_an_expectation_of_drift_says_since_when(
+    kind: str, kwargs: dict[str, object], words: str
+) -> None:
+    found = sentence(expectation(kind, None, kwargs, table="drift"))
+    assert found.startswith("Since the version before")
+    assert found.endswith(words)
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=40))
@@ -280,3 +310,103 @@ def test_an_item_that_repeats_another_names_it() -> None:
     page = render(result)
     assert "the same as row 1" in page
     assert "0af3" not in page
+
+
+def drift(*columns: dict[str, object]) -> dict[str, object]:
+    return {
+        "before": {"digest": "0af3", "items": 900},
+        "items": 1000,
+        "columns": [
+            {"psi": 0.3, "psi_by_chance": 0.1, "psi_beyond_chance": 0.2, "kl": 0.15}
+            | {"bins": ["a", "b"], "then": [600, 300], "now": [300, 700]}
+            | column
+            for column in columns
+        ],
+        "not_compared": ["tokens"],
+    }
+
+
+def test_columns_that_drifted_are_shown_farthest_first_and_the_calm_ones_named() -> None:
+    found = drift(
+        {"name": "near"},
+        {"name": "far", "psi_beyond_chance": 0.9},
+        {"name": "calm", "psi_beyond_chance": 0.0},
+    )
+    page = render(validation("digits"), drift=found)
+    assert "900 images then, 1,000 now" in page
+    assert page.index("<code>far</code>") < page.index("<code>near</code>")
+    assert page.index("Within chance: <code>calm</code>") < page.index("<code>tokens</code>")
+    assert "<bdi>a</bdi>: 66.7 % → 30.0 %" in page
+    assert page.count('<rect class="then"') == 4
+
+
+def test_hostile_names_of_bins_stay_text() -> None:
+    bins = {"name": HOSTILE, "bins": [HOSTILE, "b"]}
+    page = render(validation("digits"), drift=drift(bins))
+    assert "<script" not in page and "\u202e" not in page
+    assert not Tags(page).open
+
+
+def test_a_first_version_has_nothing_to_be_compared_with() -> None:
+    first = {"before": None, "items": 3, "columns": [], "not_compared": []}
+    assert "This is the first version" in render(validation("digits"), drift=first)
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)), min_size=1, max_size=12))
+def test_pairs_of_bars_stay_in_their_chart_and_show_what_is_there(counts: list[Any]) -> None:
+    then, now = ([pair[side] for pair in counts] for side in (0, 1))
+    drawn = pairs(then, now)
+    assert len(drawn) == (len(counts) if any(then) or any(now) else 0)
+    for index, both in enumerate(drawn):
+        for bar, count in zip(both, counts[index], strict=True):
+            assert (bar.height > 0) == (count > 0)
+            assert bar.x >= 0 and bar.x + bar.width <= WIDTH + 0.02
+            assert bar.y + bar.height == pytest.approx(HEIGHT, abs=0.02)
+
+
+def test_an_image_is_shown_beside_the_one_it_nearly_equals() -> None:
+    result = validation("digits")
+    twin = {"item": "row 2", "value": True, "same_as": "row 9", "nearly": True}
+    leak = {"value_set": [False]}
+    result["expectations"][3] = expectation(
+        "expect_column_values_to_be_in_set",
+        "leaked",
+        leak,
+        success=False,
+        unexpected=1,
+        offending=[twin],
+    )
+    items = {
+        name: Shown(name, "3", f"data:image/png;base64,{name[-1] * 4}", "")
+        for name in ("row 2", "row 9")
+    }
+    page = render(result, items)
+    assert (
+        page.index("base64,2222")
+        < page.index("base64,9999")
+        < page.index("nearly the same as row 9")
+    )
+    assert "No test item stands in train, equal or nearly so" in page
+    assert offending(result) == ["row 2", "row 9"]
+
+
+def test_what_all_items_share_is_told_once_and_skipped_ones_are_counted() -> None:
+    result = validation("digits")
+    number = next(c for c in result["columns"] if "histogram" in c)
+    result["columns"].append(number | {"name": "height", "min": 8, "max": 8})
+    result["source"] |= {
+        "skipped": {"count": 12, "first": ["a.png"]},
+        "class_names": ["box", "disc"],
+    }
+    result["columns"][1]["top"] = [[0, 3], [1, 2], [7, 1]]
+    page = render(result)
+    assert "<dt><code>height</code></dt><dd><bdi>8</bdi></dd>" in page
+    assert "12 skipped" in page
+    assert "<bdi>0 box</bdi>" in page and "<bdi>7</bdi>" in page
+
+
+def test_a_broken_character_is_shown_wherever_it_stands() -> None:
+    text = "a" * 5000 + "\x00" + "b" * 5000
+    shown = collect(iter([TextItem("line 1", text, "")]), ["line 1"], 0)["line 1"].text
+    assert "\x00b" in shown
+    assert shown.endswith("(10,001 characters in all)")

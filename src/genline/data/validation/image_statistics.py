@@ -66,10 +66,11 @@ def low_frequencies(pixels: Pixels, levels: int) -> Floats:
 def perceptual_hashes(waves: Floats) -> npt.NDArray[np.uint64]:
     """The perceptual hash of each image, of its low frequencies: (images,).
 
-    A bit for each: whether it is above their median. Zauner 2010, Implementation and benchmarking
-    of perceptual image hash functions, section 3.2.1.
+    A bit for each but the mean: whether it is above their median. Zauner 2010, Implementation and
+    benchmarking of perceptual image hash functions, section 3.2.1.
     """
     bits = waves > np.median(waves[:, 1:], axis=1, keepdims=True)
+    bits[:, 0] = False
     return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()
 
 
