@@ -111,13 +111,11 @@ class ImageVAERecipe(Recipe):
         if vae.second_stage is not None:
             latents, labels = self._latents(vae, self.images, noise)
             codes = vae.labels.codes(labels) if vae.labels is not None else latents[:, :0]
-            seed = derive_seed(self.context.seed, "second stage", "batches")
             fit_second_stage(
                 vae.second_stage,
                 latents,
                 codes,
                 self.train.second_stage_steps,
-                seed,
                 self.context.generator("second stage"),
             )
         return vae.state_dict()

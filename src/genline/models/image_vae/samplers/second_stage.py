@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genline.data.batches import ShuffledBatches
 from genline.models.image_vae.samplers.prior import draw_standard_normal
 from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
 from genline.models.networks.mlp import mlp
@@ -54,21 +53,19 @@ def fit_second_stage(
     latents: Tensor,
     codes: Tensor,
     steps: int,
-    seed: int,
     generator: torch.Generator,
 ) -> float:
     """Train ``stage`` on latents (n, latent) with codes (n, codes), on their device.
 
-    Returns the last loss in nats. ``seed`` orders the batches, ``generator`` draws the noise.
+    Returns the last loss in nats. ``generator`` draws the batches, with replacement, and the noise.
     """
     stage.requires_grad_(True)
     optimizer = torch.optim.Adam(stage.parameters(), _LEARNING_RATE, fused=True)
-    batches = ShuffledBatches(len(latents), min(_BATCH, len(latents)), seed)
     loss = torch.zeros(())
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * (1.0 - step / steps)
-        chosen = torch.tensor(batches[step], device=latents.device)
+        chosen = torch.randint(len(latents), (_BATCH,), generator=generator, device=latents.device)
         loss = stage.loss(latents[chosen], codes[chosen], generator)
         optimizer.zero_grad()
         loss.backward()
