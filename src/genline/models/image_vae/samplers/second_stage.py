@@ -37,7 +37,8 @@ class SecondStage(nn.Module):
         errors = (z - self.decoder(torch.cat([u, codes], -1))) * torch.exp(-self.log_scale)
         constant = self.log_scale + 0.5 * math.log(2.0 * math.pi)
         reconstruction = (0.5 * errors.square() + constant).sum(-1)
-        return (reconstruction + kl_to_standard_normal(mean, log_variance).sum(-1)).mean()
+        bound: Tensor = reconstruction + kl_to_standard_normal(mean, log_variance).sum(-1)
+        return bound.mean()
 
     def draw(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """z for each row of codes (count, codes): float32 (count, latent), on the codes' device."""
@@ -68,7 +69,7 @@ def fit_second_stage(
         chosen = torch.randint(len(latents), (_BATCH,), generator=generator, device=latents.device)
         loss = stage.loss(latents[chosen], codes[chosen], generator)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
     stage.requires_grad_(False)
     return float(loss.detach())
