@@ -219,7 +219,7 @@ def test_a_config_of_another_shape_is_named(images, project, content, words):
     [
         ("latent", 2.5, "model.latent is 2.5; wanted: a whole number from 1 to 4096"),
         ("latent", 3, "model.safetensors: cannot be read"),
-        ("network", "mlp", "model.network is 'mlp'"),
+        ("network", "lstm", "model.network is 'lstm'"),
     ],
 )
 def test_a_changed_config_is_one_line_that_names_its_file(images, project, key, value, words):
