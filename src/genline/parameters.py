@@ -117,13 +117,27 @@ _TEXT_SAMPLES = (
     "reverse_perplexity",
 )
 _LATENTS = ("active_units", "decoder_use", "elbo", "mutual_information", "nll", "reconstruction")
-METRICS: dict[str, tuple[str, ...]] = {
-    "image_vae": (
+
+
+def _of_image_vae(model: image_vae.Model | None = None) -> tuple[str, ...]:
+    """Those of an image VAE: its samplers and its likelihood decide which figures it has.
+
+    None: with the samplers by default and a likelihood of the grey levels themselves.
+    """
+    samplers = ["gmm", "prior"] if model is None else model.samplers
+    ending = "" if model is None else model.likelihood_suffix
+    bits = () if ending == "_density" else ("bits_per_dimension",)
+    of_likelihood = ("nll", "elbo", "reconstruction", *bits)
+    return (
         *_IMAGE_SAMPLES,
-        *(f"{name}_prior" for name in _IMAGE_SAMPLES),
-        *_LATENTS,
-        "bits_per_dimension",
-    ),
+        *(f"{name}_{sampler}" for sampler in samplers[1:] for name in _IMAGE_SAMPLES),
+        *(name for name in _LATENTS if name not in of_likelihood),
+        *(f"{name}{ending}" for name in of_likelihood),
+    )
+
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "image_vae": _of_image_vae(),
     "image_gan": _IMAGE_SAMPLES,
     "text_vae": (*_TEXT_SAMPLES, *_LATENTS, "perplexity", "perplexity_bound"),
     "text_gan": (
@@ -161,30 +175,14 @@ def check(file: Path = PARAMS_FILE) -> None:
             )
         experiment = parse_section(section, value, f"experiments.{name}")
         assert isinstance(experiment, _Experiment)
-        metric, known = experiment.registration.metric, _metrics(family, experiment)
+        metric, known = experiment.registration.metric, METRICS[family]
+        if isinstance(experiment, _ImageVae):
+            known = _of_image_vae(experiment.model)
         if metric not in known:
             raise ParamsError(
                 f"{PARAMS_FILE}: experiments.{name}.register.metric is {found(metric)}, by which "
                 f"no such model of family '{family}' is compared; {nearest(metric, known)}"
             )
-
-
-def _metrics(family: str, experiment: _Experiment) -> tuple[str, ...]:
-    """What a model of ``experiment`` may be compared by.
-
-    Which figures an image VAE has is decided by its samplers and its likelihood.
-    """
-    if not isinstance(experiment, _ImageVae):
-        return METRICS[family]
-    model = experiment.model
-    bits = () if model.likelihood == "gaussian" else ("bits_per_dimension",)
-    of_likelihood = ("nll", "elbo", "reconstruction", *bits)
-    return (
-        *_IMAGE_SAMPLES,
-        *(f"{name}_{sampler}" for sampler in model.samplers[1:] for name in _IMAGE_SAMPLES),
-        *(name for name in _LATENTS if name not in of_likelihood),
-        *(f"{name}{model.likelihood_suffix}" for name in of_likelihood),
-    )
 
 
 def require(kind: Literal["datasets", "experiments"], name: str) -> None:

@@ -1,21 +1,23 @@
 """What is said of an image VAE depends on what its likelihood is of."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from judged_digits import Digits
 
 from genline import parameters
+from genline.core.errors import ParamsError
 from genline.evaluation import images
 from genline.evaluation.config import EvaluateImages
 from genline.evaluation.record import Findings
 from genline.models.image_vae import build
-from genline.models.image_vae.config import Model, Train
+from genline.models.image_vae.config import Model
 from genline.models.image_vae.model import ImageVAE
 from genline.models.initialisation import seeded
-from genline.tracking.config import Register
 
 PARAMS = EvaluateImages(draws=5, importance_samples=4, shown=20)
 CPU = torch.device("cpu")
@@ -27,20 +29,6 @@ MODEL = Model(
     likelihood="binomial",
     pixels="draw",
     gmm_components=[2],
-)
-TRAIN = Train(
-    steps=1,
-    batch=2,
-    learning_rate=0.1,
-    weight_decay=0.0,
-    beta=1.0,
-    kl_warmup=0.0,
-    free_bits=0.0,
-    clip=1.0,
-    ema=0.0,
-    validate_every=1,
-    gmm_draws=1,
-    gmm_regularisation=0.01,
 )
 KINDS = {
     "density": {"likelihood": "gaussian"},
@@ -98,17 +86,26 @@ def test_the_figures_of_a_conditional_model_are_of_image_and_label(
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_the_gate_may_compare_by_what_evaluation_gives(found: dict[str, Findings], name: str):
-    experiment = parameters._ImageVae.model_validate(
-        {
-            "dataset": "digits",
-            "family": "image_vae",
-            "model": MODEL.model_copy(update=KINDS[name]),
-            "train": TRAIN,
-            "evaluate": PARAMS,
-            "register": Register(metric="fid", margin=0.0),
-        }
-    )
     directed = {n for n, m in found[name].metrics.items() if m.better in ("lower", "higher")}
-    allowed = set(parameters._metrics("image_vae", experiment))
+    allowed = set(parameters._of_image_vae(MODEL.model_copy(update=KINDS[name])))
     assert allowed <= directed
-    assert {n for n in directed - allowed if not n.startswith(("memorisation", "copied"))} == set()
+    assert all(n.startswith(("memorisation", "copied")) for n in directed - allowed)
+
+
+def test_bits_of_a_density_are_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root = Path(__file__).parents[2]
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    experiment = params["experiments"]["digits-vae"]
+    experiment["model"]["likelihood"] = "gaussian"
+    monkeypatch.chdir(root)
+    for metric, words in (
+        ("bits_per_dimension", "by which no such model"),
+        ("nll", "known: .*nll_density"),
+        ("fid_two_stage", "did you mean 'fid_"),
+    ):
+        experiment["register"]["metric"] = metric
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+        with pytest.raises(ParamsError, match=words):
+            parameters.check(tmp_path / "params.yaml")

@@ -103,7 +103,7 @@ def second_stage(latents: np.ndarray, codes: torch.Tensor, steps: int) -> Second
     with seeded(0):
         stage = SecondStage(latents.shape[1], codes.shape[1], width=64)
     z = torch.tensor(latents).float()
-    fit_second_stage(stage, z, codes, steps, 1, torch.Generator().manual_seed(2))
+    fit_second_stage(stage, z, codes, steps, torch.Generator().manual_seed(2))
     return stage
 
 

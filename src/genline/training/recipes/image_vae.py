@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from genline.core.errors import ParamsError
@@ -12,7 +12,7 @@ from genline.data.batches import ShuffledBatches
 from genline.data.prepared import ImageSplit, PreparedImages
 from genline.models.image_vae.config import Model, Train
 from genline.models.image_vae.model import ImageVAE
-from genline.models.image_vae.samplers.mixture import ClassMixtures, fit_mixture
+from genline.models.image_vae.samplers.mixture import ClassMixtures, GaussianMixture, fit_mixture
 from genline.models.image_vae.samplers.second_stage import fit_second_stage
 from genline.models.initialisation import seeded
 from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
@@ -111,13 +111,11 @@ class ImageVAERecipe(Recipe):
         if vae.second_stage is not None:
             latents, labels = self._latents(vae, self.images, noise)
             codes = vae.labels.codes(labels) if vae.labels is not None else latents[:, :0]
-            seed = derive_seed(self.context.seed, "second stage", "batches")
             fit_second_stage(
                 vae.second_stage,
                 latents,
                 codes,
                 self.train.second_stage_steps,
-                seed,
                 self.context.generator("second stage"),
             )
         return vae.state_dict()
@@ -139,20 +137,20 @@ class ImageVAERecipe(Recipe):
         latents, labels = self._latents(vae, self.images[: self.train.gmm_most], noise)
         held_out, held_labels = self._latents(vae, self.held_out, noise)
         seed = derive_seed(self.context.seed, "mixture", "start")
-        parts = [(vae.gmm, slice(None), slice(None))]
+        parts: list[tuple[nn.Module | None, Tensor, Tensor]] = [(vae.gmm, latents, held_out)]
         if isinstance(vae.gmm, ClassMixtures):
             parts = [
-                (mixture, labels == label, held_labels == label)
+                (mixture, latents[labels == label], held_out[held_labels == label])
                 for label, mixture in enumerate(vae.gmm.of_class)
             ]
-        for mixture, of_class, of_held_out in parts:
-            some = latents[of_class].double().cpu().numpy()
+        for mixture, some, others in parts:
             if len(some) < 2:
                 continue  # no such image was seen: N(0, I) stays
+            assert isinstance(mixture, GaussianMixture)
             fit_mixture(
                 mixture,
-                some,
-                held_out[of_held_out].double().cpu().numpy(),
+                some.double().cpu().numpy(),
+                others.double().cpu().numpy(),
                 self.section.gmm_components,
                 self.train.gmm_regularisation,
                 seed,

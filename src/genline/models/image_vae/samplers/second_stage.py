@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genline.data.batches import ShuffledBatches
 from genline.models.image_vae.samplers.prior import draw_standard_normal
 from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
 from genline.models.networks.mlp import mlp
@@ -38,7 +37,8 @@ class SecondStage(nn.Module):
         errors = (z - self.decoder(torch.cat([u, codes], -1))) * torch.exp(-self.log_scale)
         constant = self.log_scale + 0.5 * math.log(2.0 * math.pi)
         reconstruction = (0.5 * errors.square() + constant).sum(-1)
-        return (reconstruction + kl_to_standard_normal(mean, log_variance).sum(-1)).mean()
+        bound: Tensor = reconstruction + kl_to_standard_normal(mean, log_variance).sum(-1)
+        return bound.mean()
 
     def draw(self, codes: Tensor, generator: torch.Generator) -> Tensor:
         """z for each row of codes (count, codes): float32 (count, latent), on the codes' device."""
@@ -54,24 +54,22 @@ def fit_second_stage(
     latents: Tensor,
     codes: Tensor,
     steps: int,
-    seed: int,
     generator: torch.Generator,
 ) -> float:
     """Train ``stage`` on latents (n, latent) with codes (n, codes), on their device.
 
-    Returns the last loss in nats. ``seed`` orders the batches, ``generator`` draws the noise.
+    Returns the last loss in nats. ``generator`` draws the batches, with replacement, and the noise.
     """
     stage.requires_grad_(True)
     optimizer = torch.optim.Adam(stage.parameters(), _LEARNING_RATE, fused=True)
-    batches = ShuffledBatches(len(latents), min(_BATCH, len(latents)), seed)
     loss = torch.zeros(())
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * (1.0 - step / steps)
-        chosen = torch.tensor(batches[step], device=latents.device)
+        chosen = torch.randint(len(latents), (_BATCH,), generator=generator, device=latents.device)
         loss = stage.loss(latents[chosen], codes[chosen], generator)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
     stage.requires_grad_(False)
     return float(loss.detach())
