@@ -17,13 +17,19 @@ from genline.evaluation.class_kl import class_shares
 from genline.evaluation.config import EvaluateImages, ImageHealth
 from genline.evaluation.image_distances import Reference, distance_metrics
 from genline.evaluation.items import Items
+from genline.evaluation.reconstruction import reconstruction_error
 from genline.evaluation.record import Check, Findings, Metric, of_sampler
 from genline.evaluation.variational_metrics import (
     VariationalFigures,
     measure,
     variational_metrics,
 )
-from genline.models.base import GenerativeModel, ImageDecoder, VariationalModel
+from genline.models.base import (
+    GenerativeModel,
+    ImageAutoencoder,
+    ImageDecoder,
+    VariationalModel,
+)
 from genline.models.evaluators.classifier import ImageClassifier
 
 Images = npt.NDArray[np.uint8]
@@ -76,6 +82,12 @@ def evaluate(
         figures = _measure(model, data, params, seed, device)
         metrics |= _likelihoods(figures, data, seed)
         items = replace(items, nats=figures.nats)
+    elif isinstance(model, ImageAutoencoder):
+        tested = np.asarray(data.split("test").images)
+        rebuilt = reconstruct(model, tested, device)
+        metrics["reconstruction_error"] = reconstruction_error(
+            tested, rebuilt, data.spec.levels, seed
+        )
     checks = _health(metrics, shares[model.variants[0]], reference.shares, params.health, free_bits)
     return Findings(metrics, checks, items=items)
 
@@ -91,8 +103,10 @@ def draw(
 
 
 @torch.no_grad()
-def reconstruct(model: VariationalModel, images: Images, device: torch.device) -> Images:
-    """Each of images (n, channels, height, width) decoded from the mean of its posterior.
+def reconstruct(
+    model: VariationalModel | ImageAutoencoder, images: Images, device: torch.device
+) -> Images:
+    """Each of images (n, channels, height, width) decoded from its code, the posterior's mean.
 
     Raises ModelError for a model that cannot decode a given z.
     """
@@ -100,7 +114,8 @@ def reconstruct(model: VariationalModel, images: Images, device: torch.device) -
         raise ModelError(f"{type(model).__name__} has no decode(z) to reconstruct images with")
     parts = []
     for start in range(0, len(images), _ENCODED):
-        mean, _ = model.posterior(torch.tensor(images[start : start + _ENCODED], device=device))
+        x = torch.tensor(images[start : start + _ENCODED], device=device)
+        mean = model.posterior(x)[0] if isinstance(model, VariationalModel) else model.encode(x)
         parts.append(model.decode(mean).cpu().numpy())
     return np.concatenate(parts)
 
@@ -126,7 +141,7 @@ def shown(
         grids[name] = Grid(draw(model, count, generator, variant), _COLUMNS)
     real = np.asarray(data.split("test").images[:count])
     grids["real"] = Grid(real, _COLUMNS)
-    if isinstance(model, VariationalModel):
+    if isinstance(model, VariationalModel | ImageAutoencoder):
         columns = min(_COLUMNS, len(real))
         rows = max(1, count // (2 * columns))
         originals = real[: rows * columns][: len(real) // columns * columns]
