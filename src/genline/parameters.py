@@ -25,6 +25,7 @@ from genline.evaluation.text.config import EvaluateTexts
 from genline.models.evaluators.config import ImageEvaluator, TextEvaluator
 from genline.models.image_gan import config as image_gan
 from genline.models.image_gan.combinations import impossible
+from genline.models.image_hybrid import config as image_hybrid
 from genline.models.image_vae import config as image_vae
 from genline.models.text_gan import config as text_gan
 from genline.models.text_vae import config as text_vae
@@ -76,6 +77,12 @@ class _ImageGan(_Experiment):
         return self
 
 
+class _ImageHybrid(_Experiment):
+    model: image_hybrid.Model
+    train: image_hybrid.Train
+    evaluate: EvaluateImages
+
+
 class _TextVae(_Experiment):
     model: text_vae.Model
     train: text_vae.Train
@@ -101,6 +108,7 @@ _DATASETS: dict[str, type[Section]] = {"image": _ImageDataset, "text": _TextData
 _FAMILIES: dict[str, tuple[type[Section], str]] = {
     "image_vae": (_ImageVae, "image"),
     "image_gan": (_ImageGan, "image"),
+    "image_hybrid": (_ImageHybrid, "image"),
     "text_vae": (_TextVae, "text"),
     "text_gan": (_TextGan, "text"),
 }
@@ -139,6 +147,7 @@ def _of_image_vae(model: image_vae.Model | None = None) -> tuple[str, ...]:
 METRICS: dict[str, tuple[str, ...]] = {
     "image_vae": _of_image_vae(),
     "image_gan": _IMAGE_SAMPLES,
+    "image_hybrid": (*_IMAGE_SAMPLES, "reconstruction_error"),
     "text_vae": (*_TEXT_SAMPLES, *_LATENTS, "perplexity", "perplexity_bound"),
     "text_gan": (
         *_TEXT_SAMPLES,

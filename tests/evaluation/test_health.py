@@ -3,10 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from genline.core.errors import DataError
 from genline.evaluation import health
-from genline.evaluation.config import CollapseLimits, CommonHealth
+from genline.evaluation.config import CollapseLimits, CommonHealth, ImageHealth
+from genline.evaluation.reconstruction import reconstruction_error
 from genline.evaluation.record import Metric
 from genline.evaluation.text.health import low_variety
+from genline.evaluation.training_curve import read_curve
 
 LIMITS = CollapseLimits(kl=1.0, mutual_information=0.5)
 
@@ -101,3 +104,62 @@ def test_only_a_vae_is_checked_for_collapse():
     assert set(health.common({"fid": fid}, fid, CommonHealth(), 0.0)) == {"divergence"}
     found = health.common({"fid": fid} | latents(), fid, CommonHealth(), 0.0)
     assert set(found) == {"divergence", "posterior_collapse"}
+
+
+LIMITS_OF_IMAGES = ImageHealth(discriminator_accuracy=0.95, gradient_change=100.0)
+
+
+def curve(accuracy: float = 0.7, first: float = 1.0, last: float = 0.5) -> dict[str, list[float]]:
+    """Ten rows: the last two are the end, the first two the start."""
+    return {
+        "loss": [1.0] * 10,
+        "discriminator_accuracy": [1.0] * 8 + [accuracy] * 2,
+        "generator_gradient": [first] * 2 + [3.0] * 6 + [last] * 2,
+        "discriminator_gradient": [2.0] * 10,
+    }
+
+
+def test_an_adversarial_training_is_judged_by_its_end():
+    checks = health.adversarial(curve(), LIMITS_OF_IMAGES)
+    assert set(checks) == {"discriminator", "gradients"}
+    assert all(check.passed for check in checks.values())
+    won = health.adversarial(curve(accuracy=0.99), LIMITS_OF_IMAGES)["discriminator"]
+    assert not won.passed
+    assert "right for 99.0% at the end (at most 95.0%)" in won.reason
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "word"),
+    [(1.0, 0.005, "vanished"), (1.0, 0.0, "vanished"), (1.0, 200.0, "exploded")],
+)
+def test_gradients_that_vanish_or_explode_are_told_with_their_network(
+    first: float, last: float, word: str
+):
+    check = health.adversarial(curve(first=first, last=last), LIMITS_OF_IMAGES)["gradients"]
+    assert not check.passed
+    assert check.reason.startswith(f"the gradients of the generator {word}")
+
+
+def test_a_curve_without_an_adversary_has_no_such_checks():
+    assert health.adversarial({"loss": [1.0]}, LIMITS_OF_IMAGES) == {}
+
+
+def test_a_training_curve_is_read_column_by_column_without_empty_cells(tmp_path):
+    file = tmp_path / "e.csv"
+    file.write_text("step,loss,valid\n1,0.5,\n2,0.25,3\n")
+    assert read_curve(file) == {"step": [1, 2], "loss": [0.5, 0.25], "valid": [3]}
+    file.write_text("step,loss\n1,many\n")
+    with pytest.raises(DataError, match=r"e\.csv: holds a cell that is no number"):
+        read_curve(file)
+    with pytest.raises(DataError, match=r"gone\.csv: no such file"):
+        read_curve(tmp_path / "gone.csv")
+
+
+def test_a_reconstruction_is_judged_in_shares_of_the_range():
+    images = np.zeros((6, 1, 2, 2), np.uint8)
+    rebuilt = images.copy()
+    rebuilt[:, 0, 0, 0] = 8  # of 16: half the range in a quarter of the pixels
+    found = reconstruction_error(images, rebuilt, levels=17, seed=0)
+    assert found.value == pytest.approx(0.25)
+    assert found.low == pytest.approx(0.25)
+    assert reconstruction_error(images, images, 17, 0).value == 0

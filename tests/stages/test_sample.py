@@ -75,6 +75,46 @@ def ask(
     run(experiment, count, output, seed, variant, temperature, **strategy)
 
 
+@pytest.fixture
+def labelled(project):
+    from genline.models.image_gan import build
+    from genline.models.image_gan.config import Model
+    from genline.models.initialisation import seeded
+    from genline.models.store import save_model
+
+    section = Model(network="mlp", latent=2, width=4, layers=1, conditional=True)
+    spec = ImageSpec(channels=1, height=8, width=8, levels=17, classes=3)
+    with seeded(0):
+        weights = build(section, spec).state_dict()
+    save_model(
+        "models/labelled", "image_gan", section, spec, {k: 3 * v for k, v in weights.items()}
+    )
+
+
+def test_labels_are_drawn_in_turn(labelled, project):
+    for name, labels in {"all": "0,1,2", "same": "0,1,2,0", "first": "0", "any": None}.items():
+        run("labelled", 4, f"{name}.png", 0, None, 1.0, labels)
+    pictures = {n: (project / f"{n}.png").read_bytes() for n in ("all", "same", "first", "any")}
+    assert pictures["all"] == pictures["same"]
+    assert len(set(pictures.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("experiment", "labels", "message"),
+    [
+        ("labelled", "3", "label 3 is unknown; use 0 to 2"),
+        ("labelled", "one", "labels are 'one'; use whole numbers separated by commas"),
+        ("pictures", "1", "was trained without them; leave them out"),
+        ("prose", "1", "draws texts, which have no labels"),
+    ],
+)
+def test_labels_that_a_model_does_not_know_are_refused(
+    labelled, images, texts, experiment, labels, message
+):
+    with pytest.raises(GenlineError, match=message):
+        run(experiment, 4, "out.png", 0, None, 1.0, labels)
+
+
 def test_images_become_a_near_square_png_grid(images, project):
     ask(count=64)
     picture = Image.open(project / "out.png")

@@ -19,6 +19,7 @@ from genline.evaluation.class_kl import class_shares
 from genline.evaluation.config import EvaluateImages, ImageHealth
 from genline.evaluation.image_distances import Reference, distance_metrics
 from genline.evaluation.items import Items
+from genline.evaluation.reconstruction import reconstruction_error
 from genline.evaluation.record import Check, Findings, Metric, of_sampler
 from genline.evaluation.variational_metrics import (
     VariationalFigures,
@@ -26,7 +27,13 @@ from genline.evaluation.variational_metrics import (
     of_likelihood,
     variational_metrics,
 )
-from genline.models.base import GenerativeModel, ImageDecoder, LabelReader, VariationalModel
+from genline.models.base import (
+    GenerativeModel,
+    ImageAutoencoder,
+    ImageDecoder,
+    LabelReader,
+    VariationalModel,
+)
 from genline.models.evaluators.classifier import ImageClassifier
 
 Images = npt.NDArray[np.uint8]
@@ -80,6 +87,12 @@ def evaluate(
         figures = _measure(model, data, params, seed, device)
         metrics |= _likelihoods(figures, data, seed)
         items = replace(items, nats=figures.nats)
+    elif isinstance(model, ImageAutoencoder):
+        tested = np.asarray(data.split("test").images)
+        rebuilt = reconstruct(model, tested, device)
+        metrics["reconstruction_error"] = reconstruction_error(
+            tested, rebuilt, data.spec.levels, seed
+        )
     checks = _health(metrics, shares[model.variants[0]], reference.shares, params.health, free_bits)
     return Findings(metrics, checks, items=items)
 
@@ -96,9 +109,12 @@ def draw(
 
 @torch.no_grad()
 def reconstruct(
-    model: VariationalModel, images: Images, device: torch.device, labels: Labels | None = None
+    model: VariationalModel | ImageAutoencoder,
+    images: Images,
+    device: torch.device,
+    labels: Labels | None = None,
 ) -> Images:
-    """Each of images (n, channels, height, width) decoded from the mean of its posterior.
+    """Each of images (n, channels, height, width) decoded from its code, the posterior's mean.
 
     labels (n,) are wanted of a class-conditional model. Raises ModelError for a model that cannot
     decode a given z.
@@ -107,14 +123,14 @@ def reconstruct(
         raise ModelError(f"{type(model).__name__} has no decode(z) to reconstruct images with")
     parts = []
     for x, of_labels in _batches(model, ImageSplit(images, labels), device):
-        mean, _ = model.posterior(x)
+        mean = model.posterior(x)[0] if isinstance(model, VariationalModel) else model.encode(x)
         decoded = model.decode(mean) if of_labels is None else model.decode(mean, of_labels)
         parts.append(decoded.cpu().numpy())
     return np.concatenate(parts)
 
 
 def _batches(
-    model: VariationalModel, split: ImageSplit, device: torch.device
+    model: VariationalModel | ImageAutoencoder, split: ImageSplit, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """x as ``model`` takes it, and the labels where it is class-conditional."""
     for start in range(0, len(split), _ENCODED):
@@ -148,7 +164,7 @@ def shown(
     test = data.split("test")
     real = np.asarray(test.images[:count])
     grids["real"] = Grid(real, _COLUMNS)
-    if isinstance(model, VariationalModel):
+    if isinstance(model, VariationalModel | ImageAutoencoder):
         columns = min(_COLUMNS, len(real))
         rows = max(1, count // (2 * columns))
         originals = real[: rows * columns][: len(real) // columns * columns]

@@ -5,4 +5,4 @@ A family is a package here with ``build(model, spec)`` in it and its parameters 
 """
 
 WEIGHTS = "model.safetensors"  # in a model's folder
-FAMILIES = ("image_vae", "image_gan", "text_vae", "text_gan")
+FAMILIES = ("image_vae", "image_gan", "image_hybrid", "text_vae", "text_gan")

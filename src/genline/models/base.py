@@ -156,6 +156,17 @@ class ImageDecoder(Protocol):
 
 
 @runtime_checkable
+class ImageAutoencoder(Protocol):
+    """A model of images without a likelihood that encodes and decodes them all the same."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """z (batch, latent) of uint8 (batch, channels, height, width)."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """uint8 (batch, channels, height, width) of z (batch, latent)."""
+
+
+@runtime_checkable
 class TextDecoder(Protocol):
     """A VAE of texts that decodes a given z."""
 

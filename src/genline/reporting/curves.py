@@ -15,7 +15,16 @@ _PLACES: Mapping[str, Mapping[str, tuple[str, str] | None]] = {
     "image_gan": {
         "loss": ("adversarial_loss", "generator"),
         "discriminator_loss": ("adversarial_loss", "discriminator"),
+        "generator_gradient": ("gradient", "generator"),
+        "discriminator_gradient": ("gradient", "discriminator"),
         "valid_distance_error": None,  # the noise of the distance: training's choice allows for it
+    },
+    "image_hybrid": {
+        "adversarial_loss": ("adversarial_loss", "autoencoder"),
+        "discriminator_loss": ("adversarial_loss", "discriminator"),
+        "generator_gradient": ("gradient", "autoencoder"),
+        "discriminator_gradient": ("gradient", "discriminator"),
+        "valid_distance_error": None,
     },
     "text_gan": {
         "loss": None,  # of whichever phase: each has a column of its own
@@ -38,6 +47,9 @@ _TITLES = {
     "adversarial_loss": "Adversarial loss",
     "discriminator_accuracy": "Discriminator accuracy",
     "squared_gradient": "Discriminator gradient on real items",
+    "squared_gradient_generated": "Discriminator gradient on generated items",
+    "gradient": "Norm of the gradients",
+    "code_information": "Information of the codes",
 }
 # A GAN's losses are on the scale of its objective: no unit compares them with others'.
 _UNITS = {
@@ -48,6 +60,9 @@ _UNITS = {
     "adversarial_loss": "loss",
     "discriminator_accuracy": "share of the batch",
     "squared_gradient": "squared norm",
+    "squared_gradient_generated": "squared norm",
+    "gradient": "norm",
+    "code_information": "nats per {item}",
 }
 
 Points = Sequence[tuple[float, float]]

@@ -34,6 +34,8 @@ from genline.training.engine.devices import Runtime, resolve_device, use_threads
 # Where the code stands that decides a figure of given samples, within the package.
 _MEASURING = ("evaluation", "models/evaluators", "stages/evaluate.py")
 
+_ADVERSARIAL = ("image_gan", "image_hybrid")
+
 
 @dataclass(frozen=True)
 class _Case:
@@ -114,7 +116,7 @@ def judge(
 def _of_training(experiment: str) -> dict[str, Check]:
     """The checks of how an adversarial image model was trained, by its curve."""
     params = load_yaml(PARAMS_FILE)
-    if lookup(params, f"experiments.{experiment}.family") != "image_gan":
+    if lookup(params, f"experiments.{experiment}.family") not in _ADVERSARIAL:
         return {}
     key = f"experiments.{experiment}.evaluate"
     limits = read_section(EvaluateImages, key, params).health

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from genline.data.prepared import ImageSpec
 from genline.models.image_gan.config import Model
-from genline.models.networks.image_decoders import ConvDecoder, ResidualDecoder
+from genline.models.networks.image_decoders import ConvDecoder, MLPDecoder, ResidualDecoder
 from genline.models.networks.mlp import mlp
 from genline.models.networks.row_lstm import RowWriter
 
@@ -96,18 +96,6 @@ class SelfAttention(nn.Module):
         return cast(Tensor, rows + self.mlp(self.norm_mlp(rows)))
 
 
-class MLPGenerator(nn.Module):
-    """Hidden layers on the whole image at once."""
-
-    def __init__(self, model: Model, spec: ImageSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self.body = mlp([inputs(model, spec), *[model.width] * model.layers, spec.dimensions])
-
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return torch.tanh(self.body(z)).reshape(len(z), *self.spec.shape)
-
-
 def recurrent(model: Model, spec: ImageSpec) -> nn.Module:
     rows = BidirectionalLSTM(model.row_width, model.layers)
     return RowGenerator(model, spec, rows, 2 * model.row_width)
@@ -117,6 +105,10 @@ def attention(model: Model, spec: ImageSpec) -> nn.Module:
     width = model.row_width
     blocks = [SelfAttention(width, heads=4) for _ in range(model.layers)]
     return RowGenerator(model, spec, nn.Sequential(*blocks, nn.LayerNorm(width)), width)
+
+
+def multilayer(model: Model, spec: ImageSpec) -> nn.Module:
+    return MLPDecoder(inputs(model, spec), spec.shape, model.width, model.layers)
 
 
 def conv(model: Model, spec: ImageSpec) -> nn.Module:
@@ -151,7 +143,7 @@ GENERATORS: dict[str, Callable[[Model, ImageSpec], nn.Module]] = {
     "recurrent": recurrent,
     "recurrent_feedback": FeedbackGenerator,
     "attention": attention,
-    "mlp": MLPGenerator,
+    "mlp": multilayer,
     "conv": conv,
     "residual": residual,
 }

@@ -50,7 +50,7 @@ def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
 @torch.no_grad()
 def clip_weights(network: nn.Module, limit: float) -> None:
     """Every parameter into [−limit, limit], in place: Arjovsky et al. 2017, algorithm 1."""
-    parameters = list(network.parameters())
+    parameters: list[Tensor] = list(network.parameters())
     torch._foreach_clamp_min_(parameters, -limit)
     torch._foreach_clamp_max_(parameters, limit)
 

@@ -15,7 +15,20 @@ from torch.nn import functional
 from genline.models.networks.attention import SelfAttention2d
 from genline.models.networks.batch_norm import class_norm
 from genline.models.networks.image_encoders import Shape, stage_width
+from genline.models.networks.mlp import mlp
 from genline.models.networks.residual import resolutions, upsample
+
+
+class MLPDecoder(nn.Module):
+    """Leaky-ReLU layers, the last of which gives all pixels at once."""
+
+    def __init__(self, inputs: int, shape: Shape, width: int, layers: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.body = mlp([inputs, *[width] * layers, shape[0] * shape[1] * shape[2]])
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.body(x)).reshape(len(x), *self.shape)
 
 
 class Doubling(nn.Module):

@@ -26,7 +26,7 @@ _WIDEST = 8  # times the width of the first stage
 
 def stage_width(width: int, stage: int) -> int:
     """Channels after ``stage`` halvings: doubled at each of the first three."""
-    return width * min(2**stage, _WIDEST)
+    return width * min(1 << stage, _WIDEST)
 
 
 class MLPEncoder(nn.Module):

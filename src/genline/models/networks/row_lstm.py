@@ -17,14 +17,15 @@ class StackedCells(nn.Module):
 
     def __init__(self, inputs: int, width: int, layers: int) -> None:
         super().__init__()
+        self.width = width
         self.cells = nn.ModuleList(
             nn.LSTMCell(width if layer else inputs, width) for layer in range(layers)
         )
 
     def start(self, x: Tensor) -> States:
         """Zeros for as many rows as ``x`` (batch, inputs) has."""
-        widths = [cell.weight_hh.shape[1] for cell in self.cells]
-        return [(x.new_zeros(len(x), width), x.new_zeros(len(x), width)) for width in widths]
+        zeros = x.new_zeros(len(x), self.width)
+        return [(zeros, zeros) for _ in self.cells]
 
     def forward(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """One step: x (batch, inputs) to the top layer's output (batch, width), and the states."""
