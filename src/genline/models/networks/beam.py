@@ -66,7 +66,7 @@ def _search(
         ended = torch.full_like(chances, -math.inf)
         ended[:, PAD] = 0.0
         chances = torch.where(running.flatten()[:, None], chances, ended)
-        candidates = (scores[..., None] + chances.unflatten(0, (count, beams))).flatten(1)
+        candidates = (scores[..., None] + chances.view(count, beams, -1)).flatten(1)
         scores, found = candidates.topk(beams, -1)
         parents = (firsts + found // logits.shape[-1]).flatten()
         tokens = (found % logits.shape[-1]).flatten()
