@@ -4,6 +4,7 @@ Both are trained with the settings of one preset: same sizes, dropout, optimiser
 choice of the best state by validation; the language model has no latent and no encoder, and so
 takes more steps. Printed: perplexity on test texts, the VAE's importance-weighted, and the paired
 difference in nats a text with its 95 % interval; KL, and what the decoder loses by another's z.
+Without arguments: docstrings, a minute each, one seed.
 
     .venv/bin/python benchmarks/text_vae.py data/prepared/coco-captions \
         presets/coco-captions-text-vae-small.yaml --minutes 10 --seeds 1 2 3
@@ -44,6 +45,7 @@ from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import cosine, ramp
 from genline.training.recipes.text_vae import TextVAERecipe
 
+ROOT = Path(__file__).parents[1]
 CALIBRATION = 40  # steps that say how long one takes
 
 
@@ -122,7 +124,8 @@ def trained(
     for step in range(CALIBRATION):
         trial.step(settings.pretrain_steps + step)
     each = (time.process_time() - began) / CALIBRATION
-    steps = max(CALIBRATION, int(60 * minutes / each))
+    before = trial.steps - settings.steps  # those of an autoencoder, which count as well
+    steps = max(CALIBRATION, int(60 * minutes / each) - before)
     settings = settings.model_copy(update={"steps": steps, "validate_every": max(1, steps // 16)})
     recipe, began = make(context, data, model, settings), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
@@ -136,10 +139,12 @@ def trained(
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path)
-    parser.add_argument("preset", type=Path)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of one core, each training")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("data", type=Path, nargs="?", default=ROOT / "data/prepared/docstrings")
+    parser.add_argument(
+        "preset", type=Path, nargs="?", default=ROOT / "presets/docstrings-text-vae-small.yaml"
+    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="of one core, each training")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--draws", type=int, default=128, help="of z a text")
     parser.add_argument("--texts", type=int, default=2000, help="of the test split")
     parser.add_argument("--set", nargs="*", default=[], help="name=value in place of the preset's")

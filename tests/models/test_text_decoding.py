@@ -218,7 +218,7 @@ def test_one_beam_is_greedy(network: str) -> None:
         return logits, (state[0], *rest)
 
     state = (z[None], *decoder.start(len(z), z))
-    found = beam_search(step, state, 6, 5, 1, UNREADABLE, torch.device("cpu"))
+    found = beam_search(step, state, 6, 5, 1, UNREADABLE)
     assert torch.equal(found, greedy)
 
 
@@ -261,7 +261,7 @@ def test_a_search_ends_a_text_that_never_ends() -> None:
         return logits.expand(len(tokens), -1), state
 
     state = (torch.zeros(1, 2, 1),)
-    texts = beam_search(step, state, 2, 4, 3, UNREADABLE, torch.device("cpu"))
+    texts = beam_search(step, state, 2, 4, 3, UNREADABLE)
     assert texts.shape == (2, 5)
     assert torch.all(texts[:, -1] == EOS) and torch.all(texts[:, :-1] > UNK)
 

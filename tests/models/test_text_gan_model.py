@@ -13,6 +13,7 @@ from genline.data.prepared import BOS, EOS, PAD, ImageSpec, TextSpec
 from genline.models import text_gan
 from genline.models.initialisation import seeded
 from genline.models.networks.recurrent_decoder import LSTMDecoder
+from genline.models.networks.strategy import Strategy
 from genline.models.store import load_model, save_model
 from genline.models.text_gan.config import Discriminator, Model, Train
 from genline.models.text_gan.discriminators import LSTMDiscriminator
@@ -63,6 +64,14 @@ def test_generator_and_control_are_two_models_in_one(gan: TextGAN) -> None:
     assert samples["generator"] != samples["control"]
     with pytest.raises(ModelError, match="control"):
         gan.sample(1, torch.Generator(), "contrl")
+
+
+def test_a_search_finds_the_likeliest_text_of_a_generator(gan: TextGAN) -> None:
+    found, *_ = gan.sample(3, torch.Generator(), strategy=Strategy(beams=8)).tolist()
+    drawn = gan.sample(200, torch.Generator().manual_seed(0))
+    texts = torch.cat([torch.full_like(drawn[:, :1], BOS), drawn], 1)
+    best = gan.log_probability(torch.tensor([[BOS, *found]]))
+    assert float(best) > float(gan.log_probability(texts).max()) - 1e-4
 
 
 def test_likelihood_of_an_empty_network_is_uniform_over_the_vocabulary(gan: TextGAN) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import io
 import json
 
@@ -170,6 +171,15 @@ def test_a_low_temperature_makes_texts_alike(texts, capsys):
         ask("prose", count=100, output="-", temperature=temperature)
         distinct.append(len(set(capsys.readouterr().out.splitlines())))
     assert distinct[0] < distinct[1]
+
+
+def test_the_command_s_options_are_what_the_stage_takes():
+    from genline.cli import _parser
+
+    options = vars(_parser().parse_args(["sample", "e", "--top-k", "3", "--beams", "0"]))
+    assert options.pop("verb") == "sample"
+    assert options.keys() == inspect.signature(run).parameters.keys()
+    assert (options["top_k"], options["top_p"], options["beams"]) == (3, 1.0, 0)
 
 
 def test_texts_are_drawn_or_searched_for_as_asked(texts, capsys):

@@ -255,6 +255,15 @@ REMEDIES: dict[str, dict[str, float]] = {
 }
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_takes_a_step_in_half_precision(corpus: PreparedTexts, network: str) -> None:
+    made = recipe(
+        corpus, "bf16-mixed", MODEL.model_copy(update=NETWORKS[network]), word_dropout=0.0
+    )
+    assert all(torch.isfinite(value) for value in made.step(0).values())
+    assert all(value.dtype is torch.float32 for value in made.result().values())
+
+
 @pytest.mark.parametrize("remedy", REMEDIES)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_learns_with_every_remedy(tmp_path: Path, network: str, remedy: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from genline.data.prepared import BOS, EOS, PAD
 from genline.models.networks.decoder import State, select_rows
@@ -22,7 +23,6 @@ def beam_search(
     max_tokens: int,
     beams: int,
     never: tuple[int, ...],
-    device: torch.device,
 ) -> Tensor:
     """The likeliest text found for each of ``count`` rows, in the order of the state's rows.
 
@@ -31,14 +31,13 @@ def beam_search(
     sampling would draw it: tokens in ``never`` have none, and one of ``max_tokens`` tokens ends.
     There is no reward for length, so that what is found can be held against an exhaustive search.
     """
-    parts = []
-    for start in range(0, count, max(1, _ROWS // beams)):
-        rows = torch.arange(start, min(count, start + max(1, _ROWS // beams)), device=device)
-        parts.append(_search(step, select_rows(state, rows), len(rows), max_tokens, beams, never))
+    together, parts = max(1, _ROWS // beams), []
+    for start in range(0, count, together):
+        some = tuple(part[:, start : start + together] for part in state)
+        size = min(together, count - start)
+        parts.append(_search(step, some, size, max_tokens, beams, never))
     width = max(part.shape[1] for part in parts)
-    return torch.cat(
-        [torch.nn.functional.pad(part, (0, width - part.shape[1]), value=PAD) for part in parts]
-    )
+    return torch.cat([pad(part, (0, width - part.shape[1]), value=PAD) for part in parts])
 
 
 def _search(
@@ -66,7 +65,7 @@ def _search(
         ended = torch.full_like(chances, -math.inf)
         ended[:, PAD] = 0.0
         chances = torch.where(running.flatten()[:, None], chances, ended)
-        candidates = (scores[..., None] + chances.unflatten(0, (count, beams))).flatten(1)
+        candidates = (scores[..., None] + chances.view(count, beams, -1)).flatten(1)
         scores, found = candidates.topk(beams, -1)
         parents = (firsts + found // logits.shape[-1]).flatten()
         tokens = (found % logits.shape[-1]).flatten()

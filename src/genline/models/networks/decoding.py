@@ -38,8 +38,7 @@ def decode_texts(
     nothing is drawn then, and ``temperature`` changes nothing.
     """
     if strategy.beams > 1:
-        where = generator.device if device is None else device
-        return beam_search(step, state, count, max_tokens, strategy.beams, UNREADABLE, where)
+        return beam_search(step, state, count, max_tokens, strategy.beams, UNREADABLE)
     heat = 0.0 if strategy.beams else temperature
     return sample_texts(step, state, count, max_tokens, generator, heat, device, strategy=strategy)
 

@@ -88,4 +88,5 @@ class Block(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(batch, heads, length, width / heads) of (length, batch, width)."""
-        return x.unflatten(2, (self.heads, -1)).permute(1, 2, 0, 3)
+        length, batch, _ = x.shape
+        return x.reshape(length, batch, self.heads, -1).permute(1, 2, 0, 3)

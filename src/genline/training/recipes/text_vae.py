@@ -52,7 +52,6 @@ class TextVAERecipe(Recipe):
 
     def __init__(self, context: Context, data: PreparedTexts, model: Model, train: Train) -> None:
         super().__init__()
-        _refuse_what_cannot_work(model, train)
         self.context, self.section, self.train, self.spec = context, model, train, data.spec
         self.steps = train.pretrain_steps + train.steps
         self.validate_every = train.validate_every
@@ -70,6 +69,7 @@ class TextVAERecipe(Recipe):
         with seeded(derive_seed(context.seed, "weights")):
             self.vae = TextVAE(model, data.spec).to(context.device)
             self.words = nn.Linear(model.latent, data.spec.vocabulary).to(context.device)
+        _refuse_what_cannot_work(self.vae, model, train)
         start_at_frequencies(self.vae.decoder.bias, self.texts)
         self.average = ExponentialAverage(self.vae, train.ema)
         self.weights = [*self.vae.parameters(), *self.words.parameters()]
@@ -229,16 +229,16 @@ class TextVAERecipe(Recipe):
         return self.average.module.state_dict()
 
 
-def _refuse_what_cannot_work(model: Model, train: Train) -> None:
-    if model.batch_norm and train.batch < 2:
+def _refuse_what_cannot_work(vae: TextVAE, model: Model, train: Train) -> None:
+    if vae.norm is not None and train.batch < 2:
         raise ParamsError(
             f"train.batch is {train.batch}, of which model.batch_norm can take no statistics; use "
             "2 or more, or batch_norm: 0"
         )
-    if model.network == "mlp" and train.word_dropout:
+    if train.word_dropout and not vae.decoder.reads_words:
         raise ParamsError(
-            f"train.word_dropout is {train.word_dropout:g}, but the decoder of network mlp reads "
-            "no words that could be hidden; use 0"
+            f"train.word_dropout is {train.word_dropout:g}, but the decoder of network "
+            f"{model.network} reads no words that could be hidden; use 0"
         )
 
 
