@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.evaluation.config import CollapseLimits, CommonHealth
 from genline.evaluation.record import Check, Metric
-
-Floats = npt.NDArray[np.float64]
 
 
 def common(

@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genline.core.arrays import Floats
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.evaluation.intervals import bootstrap_mean, bootstrap_statistic
 from genline.evaluation.record import Better, Description, Metric
@@ -26,8 +25,6 @@ from genline.evaluation.variational import (
 from genline.models.base import VariationalModel
 
 OVER_ITEMS = "95 %, bootstrap over test items"
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

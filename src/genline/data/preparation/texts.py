@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Ids
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes, write_text
 from genline.data.preparation.assignment import Items, assign
@@ -24,7 +24,6 @@ from genline.data.tokenizer import TextTokenizer, count_pieces
 
 # All of Unicode's category Cc.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-Ids = npt.NDArray[np.int64]
 
 
 def prepare(

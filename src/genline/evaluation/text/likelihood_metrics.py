@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genline.core.arrays import Floats
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import PreparedTexts
 from genline.evaluation.record import Description, Metric
@@ -17,8 +18,6 @@ from genline.evaluation.text.perplexity import perplexity, perplexity_interval, 
 from genline.evaluation.variational_metrics import OVER_ITEMS, measure, variational_metrics
 from genline.models.base import TractableModel, VariationalModel
 from genline.models.evaluators.language_model import over_texts
-
-Floats = npt.NDArray[np.float64]
 
 _ENCODED = 128  # texts encoded together
 _DECODED = 4096  # pairs of a text and a z decoded together

@@ -9,13 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.data.prepared import TextSplit
 from genline.evaluation.intervals import Spread, bootstrap_statistic
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 
 def token_counts(texts: TextSplit) -> Ids:
