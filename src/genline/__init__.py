@@ -8,6 +8,10 @@ import os
 
 __version__ = "0.1.0"
 
+# Read before anything slow: a stage's libraries take seconds to import, and DVC may be killed
+# meanwhile. Whoever is the parent afterwards did not start this process.
+STARTED_BY = os.getppid()
+
 _ENVIRONMENT = {
     # libgomp's default busy-wait makes two threads beside another busy process 50 times slower.
     "GOMP_SPINCOUNT": "1000",

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import genline
+
 _USED = (
     "dvc.api",
     "dvc.cli.parser",
@@ -190,6 +192,7 @@ class _Stage:
         self, command: Sequence[str], cwd: str, env: Mapping[str, str], **_: object
     ) -> None:
         def act() -> None:
+            genline.STARTED_BY = os.getppid()
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.environ.clear()
             os.environ.update(env)

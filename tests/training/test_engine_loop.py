@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import genline
 from genline.core.errors import TrainingError
 from genline.training.engine import loop
 from genline.training.engine.averages import ExponentialAverage
@@ -270,6 +271,18 @@ def test_a_pipeline_s_orphan_stops_with_its_checkpoint_kept(
         train("orphan", Regression(steps=500, hook=orphan), checkpoints)
     state = checkpoints.load()
     assert state is not None and state["step"] == 21
+
+
+def test_an_orphan_that_comes_too_late_neither_trains_nor_leaves_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC was killed while this process imported its libraries."""
+    monkeypatch.setenv("DVC_STAGE", "train@x")
+    monkeypatch.setattr(genline, "STARTED_BY", os.getppid() + 1)
+    checkpoints = Checkpoints(tmp_path, "late", "d")
+    with pytest.raises(TrainingError, match="late: not begun, since the process that started it"):
+        train("late", Regression(hook=lambda step: pytest.fail("it trained")), checkpoints)
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_a_trainer_started_by_hand_may_outlive_its_terminal(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from genline.core.arrays import Floats
+
 _SMOOTHING = 0.5  # added to every count: a class the real images lack must not give infinity
 
-Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 

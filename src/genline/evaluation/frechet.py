@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-Floats = npt.NDArray[np.float64]
+from genline.core.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.evaluation.frechet import Gaussian, frechet_between, gaussian
 from genline.evaluation.intervals import Error, combined, jackknifed, leave_out
 
 GROUPS = 25
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

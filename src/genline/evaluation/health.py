@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.evaluation.config import CollapseLimits, CommonHealth, ImageHealth
 from genline.evaluation.record import Check, Metric
-
-Floats = npt.NDArray[np.float64]
 
 _GRADIENT = "_gradient"  # ends the columns of a training curve that hold gradients' norms
 _STRETCH = 5  # a fifth of a training is what its beginning and its end are judged by

@@ -16,14 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.core.seeds import numpy_generator
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
-Statistic = Callable[[Indices], float]
+Statistic = Callable[[Ids], float]
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def percentiles(values: Floats, confidence: float = CONFIDENCE) -> tuple[float, 
     return float(low), float(high)
 
 
-def leave_out(count: int, groups: int) -> Iterator[Indices]:
+def leave_out(count: int, groups: int) -> Iterator[Ids]:
     """int64 indices of ``count`` items without one of ``groups`` equal groups, for each in turn.
 
     The groups are drawn at random, since neighbours in a split may be alike, and depend on the

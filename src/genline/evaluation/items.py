@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.core.errors import DataError
 from genline.evaluation.intervals import Statistic
 
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 Size = Literal["tokens", "dimensions"]
 
 # Every likelihood metric is a function of one column of nats; the longer names first, since a

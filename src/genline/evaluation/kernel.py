@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from genline.core.arrays import Floats
 
 _BLOCK = 1024  # rows compared together
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.evaluation.record import Floor
 
 NEAREST = 0.01  # share of the unseen images that are called near
 _SAME = 1e-4  # the same image embedded in another batch may be so far away
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.evaluation.neighbours import distance_blocks, radii
 
 NEIGHBOURS = 5
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

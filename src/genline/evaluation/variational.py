@@ -10,18 +10,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genline.core.arrays import Floats
 from genline.core.errors import DataError
 from genline.models.base import VariationalModel
 from genline.models.networks.gaussian import kl_to_standard_normal
 
 ACTIVE_VARIANCE = 0.01  # Burda et al., 2016, section 5.2
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

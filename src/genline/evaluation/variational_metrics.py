@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genline.core.arrays import Floats
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.evaluation.intervals import bootstrap_mean, bootstrap_statistic
 from genline.evaluation.record import Better, Description, Metric
@@ -28,8 +27,6 @@ from genline.models.base import Modelled, VariationalModel
 # The figures that are of a likelihood, and so of what it is of.
 LIKELIHOODS = ("nll", "elbo", "reconstruction")
 OVER_ITEMS = "95 %, bootstrap over test items"
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

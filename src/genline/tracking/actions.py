@@ -25,6 +25,7 @@ from genline.tracking.names import (
     RECORD,
     SET_ASIDE,
     WAITS,
+    as_tag,
 )
 from genline.tracking.reading import Reader, Version, open_reader
 from genline.tracking.references import find_version, is_folder, resolve_model
@@ -130,7 +131,7 @@ def _move(store: Store, name: str, number: str, reason: str, action: str = "prom
     }
     if action == "promote" and champion is not None:
         client.set_model_version_tag(name, number, PREDECESSOR, champion.number)
-    client.set_model_version_tag(name, number, PERSON, _compact(decision))
+    client.set_model_version_tag(name, number, PERSON, as_tag(decision))
     client.set_registered_model_alias(name, CHAMPION, number)
     failed = _failed(target)
     warning = f" (though its health checks failed: {failed})" if failed else ""
@@ -141,7 +142,7 @@ def _finish(client: MlflowClient, name: str, number: str, decision: Mapping[str,
     """All that follows once the alias stands; harmless to do twice."""
     previous = decision.get("previous_version")
     if previous is not None:
-        client.set_model_version_tag(name, previous, SET_ASIDE, _compact(decision))
+        client.set_model_version_tag(name, previous, SET_ASIDE, as_tag(decision))
         _note(client, name, previous, aside.in_words(decision))
     for alias, version in client.get_registered_model(name).aliases.items():
         if alias == CHALLENGER and str(version) == number:
@@ -170,7 +171,3 @@ def _seen(name: str) -> str | None:
 def _failed(version: Version) -> str:
     health = json.loads(version.tags.get(RECORD, "{}")).get("health", {})
     return ", ".join(check for check, found in health.items() if not found["passed"])
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

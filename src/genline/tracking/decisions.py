@@ -9,13 +9,13 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from genline.core.errors import DataError
+from genline.tracking import git
 
 FILE = Path("reports/decisions.jsonl")
 _KEYS = {"experiment", "action", "model", "previous", "seen", "who", "when", "reason"}
@@ -64,20 +64,10 @@ def now() -> str:
 
 def who() -> str:
     """Git's name and address of this person, else the name they are logged in with."""
-    known = [_git("user.name"), _git("user.email")]
+    known = [git.maybe(Path.cwd(), "config", "--get", f"user.{key}") for key in ("name", "email")]
     if known[0]:
         return f"{known[0]} <{known[1]}>" if known[1] else known[0]
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return "unknown"
-
-
-def _git(key: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "config", "--get", key], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

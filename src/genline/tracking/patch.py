@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from genline.tracking import git
 from genline.tracking.provenance import WRITTEN
 
 LIMIT = 1_000_000  # bytes of a patch, and of all new files together
 FILE = "pipeline/patch.diff"  # the artifact of a run
 _NEW_FILES = ("src", "data/expectations")
-_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,12 @@ def working_patch(root: Path | None = None) -> Patch:
     try:
         with tempfile.TemporaryDirectory(prefix="genline-patch-") as folder:
             return _patch(root, Path(folder))
-    except (OSError, subprocess.SubprocessError) as error:
-        return Patch(None, f"git gave none ({type(error).__name__})")
+    except (OSError, git.GitError) as error:
+        return Patch(None, f"git gave none ({error})")
 
 
 def _patch(root: Path, scratch: Path) -> Patch:
-    new = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *_NEW_FILES)
+    new = git.ask(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *_NEW_FILES)
     size = sum((root / os.fsdecode(name)).stat().st_size for name in new.split(b"\0") if name)
     if size > LIMIT:
         return Patch(None, f"new files hold {size} bytes, more than {LIMIT}")
@@ -57,35 +56,17 @@ def _patch(root: Path, scratch: Path) -> Patch:
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
     }
     excluded = [f":(exclude){path}" for path in WRITTEN]
-    _git(root, "add", "--update", "--", ".", *excluded, environment=scratched)
+    git.ask(root, "add", "--update", "--", ".", *excluded, environment=scratched)
     if new:
         listed = ("add", "--pathspec-from-file=-", "--pathspec-file-nul")
-        _git(root, *listed, given=new, environment=scratched)
+        git.ask(root, *listed, given=new, environment=scratched)
     difference = ("diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD")
-    content = _git(root, *difference, "--", ".", *excluded, environment=scratched)
+    content = git.ask(root, *difference, "--", ".", *excluded, environment=scratched)
     if len(content) > LIMIT:
         return Patch(None, f"it has {len(content)} bytes, more than {LIMIT}")
     return Patch(content)
 
 
 def _place(root: Path, name: str) -> Path:
-    found = os.fsdecode(_git(root, "rev-parse", "--git-path", name)).strip()
+    found = os.fsdecode(git.ask(root, "rev-parse", "--git-path", name)).strip()
     return (root / found).resolve()
-
-
-def _git(
-    root: Path,
-    *arguments: str,
-    environment: dict[str, str] | None = None,
-    given: bytes | None = None,
-) -> bytes:
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=root,
-        env=os.environ | (environment or {}),
-        input=given,
-        capture_output=True,
-        timeout=_SECONDS,
-        check=True,
-    )
-    return done.stdout

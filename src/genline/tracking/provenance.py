@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-_GIT_SECONDS = 10.0
+from genline.tracking import git
+
 # libyaml's where PyYAML has it: a dvc.lock takes 0.04 s instead of 0.2, in every stage.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What the pipeline itself writes into the working tree: changed in every run, so no sign of one.
@@ -25,13 +25,13 @@ def commit_tags(root: Path | None = None) -> dict[str, str]:
     """
     root = root or Path.cwd()
     # An archive unpacked inside another repository is not part of its history.
-    if _git(root, "ls-files", "--error-unmatch", "params.yaml") is None:
+    if git.maybe(root, "ls-files", "--error-unmatch", "params.yaml") is None:
         return {}
-    head = _git(root, "rev-parse", "--verify", "HEAD")
+    head = git.maybe(root, "rev-parse", "--verify", "HEAD")
     if head is None:
         return {}
     excluded = [f":(exclude){path}" for path in WRITTEN]
-    changes = _git(root, "status", "--porcelain", "--", ".", *excluded)
+    changes = git.maybe(root, "status", "--porcelain", "--", ".", *excluded)
     return {"genline.commit": head, "genline.dirty": "true" if changes else "false"}
 
 
@@ -48,13 +48,13 @@ def commit_of_model(experiment: str, root: Path | None = None) -> str | None:
         md5 = outs[f"models/{experiment}"]
     except (KeyError, TypeError):
         return None
-    found = _git(root, "log", "--format=%H", f"-S{md5}", "--", "dvc.lock")
+    found = git.maybe(root, "log", "--format=%H", f"-S{md5}", "--", "dvc.lock")
     return found.splitlines()[-1] if found else None
 
 
 def file_at(commit: str, name: str, root: Path | None = None) -> str | None:
     """The text of a file of the project at a commit; None where git does not have it."""
-    return _git(root or Path.cwd(), "show", f"{commit}:./{name}")
+    return git.maybe(root or Path.cwd(), "show", f"{commit}:./{name}")
 
 
 def stage_tags() -> dict[str, str]:
@@ -120,13 +120,3 @@ def _stages(path: Path) -> dict[str, Any]:
 
 def _dump(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=True, allow_unicode=True)
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=_GIT_SECONDS
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

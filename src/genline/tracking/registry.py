@@ -31,6 +31,7 @@ from genline.tracking.names import (
     RECORD,
     SPLIT,
     WAITS,
+    as_tag,
 )
 from genline.tracking.runs import run_for_evaluation
 from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
@@ -207,8 +208,8 @@ def version_tags(
         DIGEST: digests["model"],
         "genline.data_digest": digests["data"],
         "genline.evaluator_digest": digests["evaluator"],
-        PROMOTION: _compact(promotion),
-        RECORD: _compact(_kept(evaluation)),
+        PROMOTION: as_tag(promotion),
+        RECORD: as_tag(_kept(evaluation)),
     }
     return tags if items is None else tags | {ITEMS: items}
 
@@ -249,7 +250,7 @@ def _rescored(
     with scored_again(client, incumbent, rescore) as (evaluation, items):
         if evaluation is None:
             return champion
-        kept = _compact(_kept(evaluation))
+        kept = as_tag(_kept(evaluation))
         if items is not None:
             kept_items.keep(client, incumbent.run_id, items)
             digest = digest_file(items)
@@ -359,7 +360,3 @@ def _kept(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         key: evaluation[key] for key in ("digests", "health", "vocabulary") if key in evaluation
     }
     return {**kept, "metrics": metrics}
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

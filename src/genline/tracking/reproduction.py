@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from genline.core.errors import GenlineError, ModelError
 from genline.core.files import digest_file, digest_value, read_json
 from genline.models import WEIGHTS
-from genline.tracking import packages, provenance
+from genline.tracking import git, packages, provenance
 from genline.tracking.lineage import Lineage, trace
 from genline.tracking.store import one_line
 
@@ -192,11 +192,9 @@ def _program(name: str) -> str:
 
 
 def _git(root: Path, *arguments: str, given: bytes | None = None) -> str | None:
-    with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, input=given, capture_output=True, timeout=_GIT_SECONDS
-        )
-        if done.returncode == 0:
-            return done.stdout.decode(errors="replace")
-        print(f"git {arguments[0]}: {one_line(done.stderr.decode(errors='replace'))}", flush=True)
-    return None
+    """What git prints; None, after its own line, when it fails."""
+    try:
+        return git.ask(root, *arguments, given=given, seconds=_GIT_SECONDS).decode(errors="replace")
+    except git.GitError as error:
+        print(one_line(error), flush=True)
+        return None

@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped]
 
 from genline.core.files import canonical_json, digest_bytes
 from genline.tracking import card, provenance, saved_view
+from genline.tracking.names import as_tag
 from genline.tracking.records import Files
 from genline.tracking.store import Store, experiment_id
 
@@ -307,7 +308,7 @@ class _View:
             self.client.log_artifacts(self._id, folder)
         if any(name.startswith("images/") for name in new):
             self.client.set_tag(self._id, "mlflow.loggedImages", "True")
-        self.client.set_tag(self._id, _ARTIFACTS, _compact(held | digests))
+        self.client.set_tag(self._id, _ARTIFACTS, as_tag(held | digests))
         self._say(len(new), "artifact")
 
     def _contents(self) -> dict[str, bytes]:
@@ -361,7 +362,3 @@ def evaluation_tags(evaluation: Mapping[str, Any]) -> dict[str, str]:
     tags["genline.health"] = f"failed: {', '.join(failed)}" if failed else "passed"
     tags["mlflow.note.content"] = card.evaluation_markdown(evaluation)
     return tags
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

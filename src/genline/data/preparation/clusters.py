@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.core.errors import DataError
 from genline.core.seeds import derive_seed
 from genline.data.prepared import SPLITS, SplitName
 
 Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
 
 _SIDE = 16  # pixels: larger images are averaged down to about this
 _DIMENSIONS = 32  # principal components that k-means sees

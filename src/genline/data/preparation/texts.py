@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genline.core.arrays import Ids
 from genline.core.errors import DataError
 from genline.core.files import write_text
 from genline.core.progress import Progress
@@ -164,7 +165,7 @@ def _pack(store: TextStore, name: SplitName, encoded: Encoded, size: int, folder
     write_blocks(folder / f"{name}_offsets.npy", np.int64, (count,), _offsets(lengths))
 
 
-def _offsets(lengths: Iterator[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:
+def _offsets(lengths: Iterator[Ids]) -> Iterator[Ids]:
     end = np.zeros(1, np.int64)
     yield end
     for block in lengths:

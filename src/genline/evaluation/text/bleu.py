@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.data.prepared import TextSplit
-from genline.evaluation.text.ngram_table import Ids, NgramTable, Numbered, join
-
-Floats = npt.NDArray[np.float64]
+from genline.evaluation.text.ngram_table import NgramTable, Numbered, join
 
 _EPSILON = 0.1  # smoothing method 1: the numerator that stands for no match at all
 

@@ -18,8 +18,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.core.seeds import numpy_generator
 from genline.evaluation.frechet_jackknife import GROUPS, jackknifed_distance
 from genline.evaluation.intervals import bootstrap_mean, prediction
@@ -41,9 +41,6 @@ UNSEEN = Description(
     "be too low.",
 )
 BY_GROUPS = f"95 %, Student's t, jackknife over {GROUPS} groups of texts on either side"
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 class Floors:
@@ -96,7 +93,7 @@ class Floors:
         judge = self._judge
         return [judge.evaluator.embed(take(judge.train, chosen)) for chosen in self._sets]
 
-    def _figures(self, chosen: Indices, features: Floats) -> dict[str, float]:
+    def _figures(self, chosen: Ids, features: Floats) -> dict[str, float]:
         judge = self._judge
         texts = take(judge.train, chosen)
         nats = judge.reverse(texts)
@@ -108,7 +105,7 @@ class Floors:
         }
 
 
-def draw_sets(texts: int, count: int, sets: int, random: np.random.Generator) -> list[Indices]:
+def draw_sets(texts: int, count: int, sets: int, random: np.random.Generator) -> list[Ids]:
     """``sets`` sets of ``count`` of ``texts`` different indices; they share none where there are
     enough, and there is one where ``count`` is all of them."""
     if count == texts:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genline.core.arrays import Floats, Ids
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import PreparedTexts
 from genline.evaluation.record import Description, Metric
@@ -28,9 +28,6 @@ PER_WORD = (
     "spaces, and the end mark count, whatever the tokens are, so that tokenizers can be compared; "
     "it is an upper bound, as a text has other cuts into tokens too."
 )
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 _ENCODED = 128  # texts encoded together
 _DECODED = 4096  # pairs of a text and a z decoded together
@@ -150,7 +147,7 @@ def own_perplexities(
     )
 
 
-def _in_order(values: Floats, order: npt.NDArray[np.int64]) -> Floats:
+def _in_order(values: Floats, order: Ids) -> Floats:
     placed = np.empty_like(values)
     placed[order] = values
     return placed

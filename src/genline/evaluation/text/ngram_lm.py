@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.data.prepared import BOS, PAD, TextSplit
 from genline.evaluation.text.ngram_table import ABSENT, NgramTable, mark
 
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 Discounts = tuple[float, float, float]  # of counts 1, 2, and 3 or more
 
 _FALLBACK: Discounts = (0.5, 1.0, 1.5)

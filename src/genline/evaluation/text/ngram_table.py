@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Ids
 from genline.data.prepared import BOS, EOS, TextSplit
-
-Ids = npt.NDArray[np.int64]
 
 ABSENT = -1
 # An n-gram's key is (number of its first n − 1 tokens) · _BASE + its last token. Both are below

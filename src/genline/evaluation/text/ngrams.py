@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.data.prepared import TextSplit
 from genline.evaluation.intervals import jackknife_error
-from genline.evaluation.text.ngram_table import Ids, NgramTable, join
+from genline.evaluation.text.ngram_table import NgramTable, join
 
-Floats = npt.NDArray[np.float64]
 Estimate = tuple[float, float]  # value and standard error
 
 

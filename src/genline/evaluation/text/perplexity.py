@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats, Ids
 from genline.data.prepared import UNK, PreparedTexts, TextSplit
 from genline.data.tokenizer import TextTokenizer
 from genline.data.words import count_words_and_marks
 from genline.evaluation.intervals import Spread, bootstrap_statistic
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 
 def token_counts(texts: TextSplit) -> Ids:

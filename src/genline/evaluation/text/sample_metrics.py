@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.core.seeds import numpy_generator
 from genline.data.prepared import PreparedTexts, TextSplit
 from genline.evaluation.frechet_jackknife import GROUPS, RealItems, jackknifed_distance
@@ -38,8 +38,6 @@ BY_GROUPS = f"95 %, Student's t, jackknife over {GROUPS} groups of samples and o
 BY_REFITS = (
     f"95 %, Student's t, jackknife over {REFITS} groups of samples and {GROUPS} of test texts"
 )
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

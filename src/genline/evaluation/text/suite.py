@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from genline.core.arrays import Floats
 from genline.core.errors import ModelError
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import PreparedTexts, TextSplit, strip_marks
@@ -43,7 +43,6 @@ AGAINST_CONTROL = (
     "texts they share"
 )
 
-Floats = npt.NDArray[np.float64]
 
 _SAMPLED = 1000  # texts drawn together
 

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from genline.core.arrays import Floats
 from genline.evaluation.intervals import combined, jackknifed
 from genline.evaluation.record import Description, Metric
-
-Floats = npt.NDArray[np.float64]
 
 VERSUS_CURVE = Description(
     "Reverse perplexity at equal forward perplexity, difference",

@@ -31,10 +31,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genline.core.arrays import Ids
 from genline.core.errors import ModelError
 from genline.core.seeds import derive_seed
 from genline.data.prepared import (
@@ -65,8 +65,6 @@ from genline.models.networks.strategy import ANCESTRAL, Strategy
 LEAST = 0.5  # of the test texts, and of the samples: with less in common, a person decides
 _NORMAL = 1.959964  # standard deviations of a 95 % interval
 _PRIOR = "prior"  # the sampler whose likelihood a VAE's bounds are of
-
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genline.core.arrays import Floats
 from genline.data.prepared import EOS, PAD, TextSpec, TextSplit
 from genline.models.evaluators.config import TextEvaluator
 from genline.models.networks.dropout import dropout
-
-Floats = npt.NDArray[np.float64]
 
 
 class LanguageModel(nn.Module):

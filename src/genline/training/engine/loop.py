@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+import genline
 from genline.core.errors import TrainingError, TrainingStopped
 from genline.core.progress import Progress
 from genline.training.engine.checkpoint import Checkpoints
@@ -18,6 +19,7 @@ from genline.training.engine.recipe import Recipe
 
 RECORDS = 100  # rows of a training curve, whatever the number of steps
 CHECKPOINT_SECONDS = 20.0
+_GONE = "since the process that started it is gone"
 
 Row = dict[str, float]
 
@@ -80,9 +82,16 @@ class _Loop:
         self.start = 0
         self.saved = 0.0  # when, on the monotonic clock
         # Only a pipeline's trainer minds: one started by hand may outlive its terminal.
-        self.parent = os.getppid() if "DVC_STAGE" in os.environ else None
+        self.parent = genline.STARTED_BY if "DVC_STAGE" in os.environ else None
+
+    @property
+    def orphan(self) -> bool:
+        return self.parent not in (None, os.getppid())
 
     def run(self) -> Trained:
+        # The line may have been run again and be done: a checkpoint would be nobody's.
+        if self.orphan:
+            raise TrainingStopped(f"{self.title}: not begun, {_GONE}; run `dvc repro` again")
         self._resume()
         began = self.saved = time.monotonic()
         with Progress(self.title, self.recipe.steps, self.start) as progress:
@@ -100,14 +109,14 @@ class _Loop:
         return Trained(weights, self.history, self.recipe.steps - self.start, seconds)
 
     def _keep_what_is_done(self, done: int) -> None:
-        orphan = self.parent not in (None, os.getppid())
+        orphan = self.orphan
         if orphan or time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
             self._save(done)
             self.saved = time.monotonic()
         if orphan:
             raise TrainingStopped(
-                f"{self.title}: stopped at step {done}, since the process that "
-                "started it is gone; the checkpoint is kept, run `dvc repro` again"
+                f"{self.title}: stopped at step {done}, {_GONE}; the checkpoint is kept, "
+                "run `dvc repro` again"
             )
 
     def _add(self, figures: dict[str, Tensor]) -> None:
