@@ -11,7 +11,7 @@ import pytest
 
 from genline.cli import main
 from genline.core.files import read_json
-from genline.data.preparation.config import Prepare
+from genline.data.preparation.config import Prepare, PrepareTexts
 from genline.data.sources.config import SOURCES
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +61,12 @@ def test_every_source_and_every_way_of_splitting_is_listed() -> None:
         (row,) = re.findall(rf"(?m)^\| `{name}` \|.*$", PAGE)
         keys = set(SOURCES[name][0].model_fields) - {"name", "path"}
         assert all(f"`{key}`" in row for key in keys), name
+
+
+def test_every_parameter_of_the_preparation_of_texts_is_explained() -> None:
+    (part,) = re.findall(r"(?ms)^## Texts, worked through\n(.*?)(?=^## |\Z)", PAGE)
+    own = set(PrepareTexts.model_fields) - set(Prepare.model_fields)
+    assert {name for name in own if f"`{name}`" in part or f"`prepare.{name}`" in part} == own
+    for name in ("tokenizer", "unicode", "control", "white_space", "html", "invisible", "unknown"):
+        values = typing.get_args(PrepareTexts.model_fields[name].annotation)
+        assert all(f"`{value}`" in part for value in values), name
