@@ -103,7 +103,7 @@ def test_bits_of_a_density_are_refused_before_anything_runs(
     for metric, words in (
         ("bits_per_dimension", "by which no such model"),
         ("nll", "known: .*nll_density"),
-        ("fid_two_stage", "did you mean 'fid_"),
+        ("fid_two_stage", "known: .*fid_prior"),
     ):
         experiment["register"]["metric"] = metric
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

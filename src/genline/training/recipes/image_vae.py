@@ -134,7 +134,12 @@ class ImageVAERecipe(Recipe):
 
     def _fit_mixtures(self, vae: ImageVAE, noise: torch.Generator) -> None:
         """One mixture, or one a class; the number of components is chosen on held-out images."""
-        latents, labels = self._latents(vae, self.images[: self.train.gmm_most], noise)
+        images = self.images
+        if len(images) > self.train.gmm_most:  # any of them: their order may be by class
+            order = self.context.generator("mixture", "images")
+            chosen = torch.randperm(len(images), generator=order, device=self.context.device)
+            images = images[chosen[: self.train.gmm_most]]
+        latents, labels = self._latents(vae, images, noise)
         held_out, held_labels = self._latents(vae, self.held_out, noise)
         seed = derive_seed(self.context.seed, "mixture", "start")
         parts: list[tuple[nn.Module | None, Tensor, Tensor]] = [(vae.gmm, latents, held_out)]
