@@ -33,7 +33,8 @@ class SelfAttention2d(nn.Module):
     def weights(self, x: Tensor) -> Tensor:
         """What share each position (row) takes from each (column): (batch, h · w, h · w)."""
         query, key = self.query(x).flatten(2), self.key(x).flatten(2)
-        return (query.transpose(1, 2) @ key).softmax(-1)
+        shares: Tensor = (query.transpose(1, 2) @ key).softmax(-1)
+        return shares
 
     def forward(self, x: Tensor) -> Tensor:
         # Written out: the fused kernel's backward is not deterministic on every device.
