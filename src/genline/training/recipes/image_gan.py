@@ -71,12 +71,13 @@ class ImageGANRecipe(Recipe):
                 codes=model.codes,
             ).to(context.device)
         if self.labels is not None:
-            shares = torch.bincount(self.labels, minlength=data.spec.classes) / len(self.labels)
-            self.gan.get_buffer("class_shares").copy_(shares)
+            # Counted on the CPU: not every device does it the same way twice.
+            counts = torch.bincount(self.labels.cpu(), minlength=data.spec.classes)
+            self.gan.get_buffer("class_shares").copy_(counts / len(self.labels))
         self.objective = OBJECTIVES[train.objective](train)
         # Where an output depends on the batch, a batch of one kind alone is what is judged.
-        mixes = train.discriminator.norm == "batch" or train.discriminator.minibatch_kernels > 0
-        self.apart = mixes
+        judge = train.discriminator
+        self.apart = judge.norm == "batch" or judge.minibatch_kernels > 0
         self.average = ExponentialAverage(self.gan, train.ema)
         betas = (train.beta1, train.beta2)
         self.optimizer_g, self.optimizer_d = (
