@@ -152,7 +152,7 @@ def test_the_texts_of_a_dense_decoder_sum_to_one() -> None:
 def test_latent_changes_the_likelihood(name: str) -> None:
     model, text = decoder(name, LATENT), batch([4, 5, 6])
     near, far = (model.log_likelihood(text, torch.full((1, LATENT), v)) for v in (0.0, 3.0))
-    assert abs(float(near - far)) > 1e-3
+    assert abs((near - far).item()) > 1e-3
 
 
 @EVERY

@@ -118,12 +118,13 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 
 
 STRATEGIES = {
-    "ancestral": Strategy(),
-    "top_k": Strategy(top_k=2),
-    "top_p": Strategy(top_p=0.6),
-    "both": Strategy(top_k=3, top_p=0.8),
-    "greedy": Strategy(beams=1),
-    "beam": Strategy(beams=3),
+    "ancestral": Decoding(),
+    "temperature": Decoding(temperature=0.5),
+    "top_k": Decoding(top_k=2),
+    "top_p": Decoding(top_p=0.6),
+    "all": Decoding(temperature=0.8, top_k=3, top_p=0.8),
+    "greedy": Decoding(beams=1),
+    "beam": Decoding(beams=3),
 }
 
 
@@ -153,14 +154,14 @@ def write(
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_text_does_not_depend_on_its_neighbours(network: str, name: str) -> None:
     """The others change, one of them so that it is longer or shorter; this row's text stays."""
-    decoder = small_decoder(network)
+    decoder, chosen = small_decoder(network), STRATEGIES[name]
     z = 2 * torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
     others = 2 * torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
-    first = write(decoder, z, STRATEGIES[name])
+    first = write(decoder, z, chosen.strategy, temperature=chosen.temperature)
     for row in (0, 5):
         mixed = others.clone()
         mixed[row] = z[row]
-        second = write(decoder, mixed, STRATEGIES[name])
+        second = write(decoder, mixed, chosen.strategy, temperature=chosen.temperature)
         width = min(first.shape[1], second.shape[1])
         assert torch.equal(first[row, :width], second[row, :width])
         assert not torch.any(first[row, width:]) and not torch.any(second[row, width:])

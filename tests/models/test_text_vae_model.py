@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from genline.core.errors import ModelError, ParamsError
@@ -22,7 +23,7 @@ from genline.models.networks.decoders import DECODERS, Sizes
 from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
 from genline.models.networks.posterior_norm import PosteriorNorm
 from genline.models.store import load_model, save_model
-from genline.models.text_vae.config import Model
+from genline.models.text_vae.config import Model, Train
 from genline.models.text_vae.model import TextVAE
 
 SPEC = TextSpec(vocabulary=13, max_tokens=6)
@@ -196,6 +197,15 @@ def test_a_network_that_cannot_be_is_refused(wrong: dict[str, Any], words: str) 
     with pytest.raises(ParamsError, match=re.escape(words)) as caught:
         parse_section(Model, MODEL.model_dump() | wrong, "experiments.x.model")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"kl_cycles": 4}, {"encoder_updates": 2}])
+def test_what_goes_with_a_rising_beta_is_refused_without_one(wrong: dict[str, Any]) -> None:
+    params = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+    train = params["experiments"]["docstrings-vae"]["train"] | wrong
+    parse_section(Train, train, "train")
+    with pytest.raises(ParamsError, match="kl_warmup is 0 and beta 1; set both above 0"):
+        parse_section(Train, train | {"kl_warmup": 0.0}, "train")
 
 
 def test_a_dataset_of_images_is_refused() -> None:

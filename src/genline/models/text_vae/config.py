@@ -103,3 +103,14 @@ class Train(Section):
         ge=1, le=10_000_000, description="texts of the validation split that are scored"
     )
     validate_draws: int = Field(ge=1, le=1000, description="posterior draws of each")
+
+    @model_validator(mode="after")
+    def _beta_rises(self) -> Self:
+        for name, least in (("kl_cycles", 1), ("encoder_updates", 0)):
+            value = getattr(self, name)
+            if value > least and not self.kl_warmup * self.beta:
+                raise ValueError(
+                    f"{name} is {value}, which is for while β rises, and it does not: kl_warmup is "
+                    f"{self.kl_warmup:g} and beta {self.beta:g}; set both above 0, or leave it out"
+                )
+        return self
