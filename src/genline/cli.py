@@ -88,7 +88,10 @@ def _let_go_of_output() -> None:
 def _interrupted() -> str:
     # DVC takes a stage's old outputs away before it starts the stage.
     if "DVC_STAGE" in os.environ:
-        return "interrupted; `dvc repro` goes on, `dvc checkout` brings the last outputs back"
+        return (
+            "interrupted; `dvc repro` goes on; `git restore reports` and `dvc checkout` bring the "
+            "last outputs back"
+        )
     return "interrupted; run it again to go on"
 
 
