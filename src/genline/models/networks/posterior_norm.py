@@ -18,7 +18,8 @@ class PosteriorNorm(nn.Module):
     def __init__(self, latent: int, scale: float) -> None:
         super().__init__()
         self.scale = scale
-        self.norm = nn.BatchNorm1d(latent, affine=False)
+        # Nothing to speak of is added to the variance: it would lower the floor of small means.
+        self.norm = nn.BatchNorm1d(latent, eps=1e-10, affine=False)
         self.shift = nn.Parameter(torch.zeros(latent))
 
     def forward(self, mean: Tensor) -> Tensor:
