@@ -120,7 +120,7 @@ class ImageGANRecipe(Recipe):
             "discriminator_loss": loss,
             "discriminator_accuracy": self.objective.accuracy(on_real, on_fake),
         }
-        loss = loss - self._information(features, noise, figures)
+        loss = self._informed(loss, features, noise, figures)
         if step % self.train.r1_every == 0:
             loss = loss + self._penalties(real, fake, labels, figures)
         self._apply(loss, self.discriminator, self.optimizer_d)
@@ -141,7 +141,7 @@ class ImageGANRecipe(Recipe):
                 wanted, on_real = self._read(self._changed(real), labels)
         loss = self.objective.generator(on_real, on_fake)
         figures = {"loss": loss}
-        loss = loss - self._information(features, noise, figures)
+        loss = self._informed(loss, features, noise, figures)
         if self.train.feature_matching:
             figures["feature_matching"] = feature_matching(wanted, features)
             loss = loss + self.train.feature_matching * figures["feature_matching"]
@@ -192,16 +192,19 @@ class ImageGANRecipe(Recipe):
             total = total + train.gradient_penalty * train.r1_every * penalty
         return total
 
-    def _information(
-        self, features: Tensor, noise: Tensor, figures: dict[str, Tensor]
-    ) -> Tensor | float:
-        """What the features of generated images tell of their codes, weighted; 0 without codes."""
+    def _informed(
+        self, loss: Tensor, features: Tensor, noise: Tensor, figures: dict[str, Tensor]
+    ) -> Tensor:
+        """``loss`` less what the features of generated images tell of their codes, if any.
+
+        Chen et al. 2016, equation 6: both networks learn to pass the codes on.
+        """
         if self.discriminator.reader is None:
-            return 0.0
+            return loss
         drawn = noise[:, self.gan.latent :]
         told = information(self.discriminator.reader(features), drawn, self.gan.codes)
         figures["code_information"] = told
-        return self.train.information * told
+        return loss - self.train.information * told
 
     def _changed(self, images: Tensor) -> Tensor:
         return augment(images, self.train.diff_augment, self.changes)
