@@ -51,6 +51,7 @@ OpenPage = Callable[..., Visit]
 _SAME_CLONES = {f"tests/line/test_{name}.py" for name in ("line", "bad_input", "pages")}
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`make test` shares the tests between two processes by file."""
     from xdist.scheduler import LoadScopeScheduling

@@ -102,11 +102,16 @@ def test_it_prints_links_that_answer_and_an_interrupt_leaves_no_process(monkeypa
             if line.startswith("Ctrl-C"):
                 break
         text = "".join(lines)
-        link = re.search(r"digits: (http://127\.0\.0\.1:\d+/#/experiments/1/runs\?.*CHART)", text)
-        assert link, text
+        address = r"(http://127\.0\.0\.1:\d+/#/experiments/1/runs\?.*"
+        links = [
+            re.search(f"digits, charts: {address}CHART)", text),
+            re.search(f"digits, table:  {address}TABLE&viewStateShareKey=genline)", text),
+        ]
+        assert all(links), text
         monkeypatch.delenv("http_proxy")
-        with urllib.request.urlopen(link[1], timeout=10) as page:
-            assert b"MLflow" in page.read()
+        for link in links:
+            with urllib.request.urlopen(link[1], timeout=10) as page:
+                assert b"MLflow" in page.read()
         [server] = Path(f"/proc/{ui.pid}/task/{ui.pid}/children").read_text().split()
         assert processes_of_group(int(server))
         os.kill(ui.pid, signal.SIGINT)

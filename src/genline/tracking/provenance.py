@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 _GIT_SECONDS = 10.0
+# libyaml's where PyYAML has it: a dvc.lock takes 0.04 s instead of 0.2, in every stage.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What the pipeline itself writes into the working tree: changed in every run, so no sign of one.
 WRITTEN = ("reports", "dvc.lock")
 
@@ -109,7 +111,7 @@ def locked_params(stage: str, root: Path | None = None) -> dict[str, Any] | None
 
 def _stages(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     stages = content.get("stages") if isinstance(content, dict) else None

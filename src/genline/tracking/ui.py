@@ -18,13 +18,15 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from genline.core.errors import TrackingError
-from genline.tracking import servers
+from genline.tracking import saved_view, servers
 from genline.tracking.store import Store, connect, make_ready, one_line, resolve
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90.0
 _STOP_SECONDS = 5.0
-_CHARTS = "/#/experiments/{id}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+_RUNS = "/#/experiments/{id}/runs?workflowType=machine_learning&compareRunsMode="
+_CHARTS = f"{_RUNS}CHART"
+_TABLE = f"{_RUNS}TABLE&viewStateShareKey={saved_view.KEY}"
 
 
 def serve(port: int) -> None:
@@ -134,9 +136,10 @@ def _announce(address: str, experiments: Mapping[str, str]) -> None:
     """experiments: their ids by name."""
     shown = sorted(name for name in experiments if name != "Default")
     if shown:
-        print("MLflow is ready. All runs of a dataset, as charts (its assistant can be closed):")
+        print("MLflow is ready. All runs of a dataset (its assistant can be closed):")
     for name in shown:
-        print(f"  {name}: {address}{_CHARTS.format(id=experiments[name])}")
+        print(f"  {name}, charts: {address}{_CHARTS.format(id=experiments[name])}")
+        print(f"  {name}, table:  {address}{_TABLE.format(id=experiments[name])}")
     if not shown:
         print("MLflow is ready, and has no runs yet: `make repro` makes some")
     print("All models, their versions and which of them is champion:")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil  # type: ignore[import-untyped]
 
 from genline.core.files import canonical_json, digest_bytes
-from genline.tracking import card, provenance
+from genline.tracking import card, provenance, saved_view
 from genline.tracking.records import Files
 from genline.tracking.store import Store, experiment_id
 
@@ -228,6 +228,7 @@ class _View:
             self.added.append("data set")
         if files.evaluation is not None:
             self._evaluation(files.evaluation)
+            saved_view.offer(self.client, self.run.info.experiment_id, files.evaluation["kind"])
         self._artifacts()
         self._tags()
         if self.run.info.status != "FINISHED" and not at_work(self.client, self.run):

@@ -31,7 +31,9 @@ def use_threads(runtime: Runtime) -> None:
     import torch
 
     torch.set_num_threads(runtime.threads)
-    torch.use_deterministic_algorithms(True)
+    # Not use_deterministic_algorithms(True): the same switch, but it imports torch's compiler,
+    # two seconds in a stage that trains nothing.
+    torch.set_deterministic_debug_mode("error")
     # Filling fresh memory is a guard for code that reads it unwritten; it costs a GAN 11 %.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
