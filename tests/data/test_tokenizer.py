@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from genline.core.errors import DataError
 from genline.data.prepared import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
-from genline.data.tokenizer import TextTokenizer, count_pieces
+from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer.words import count_pieces
 
 TEXTS = [
     "The cat sat on the mat.",
@@ -25,6 +26,10 @@ TEXTS = [
 TOKENIZER = TextTokenizer.train(TEXTS, 1000)
 
 
+def vocabulary(tokenizer: TextTokenizer) -> list[str]:
+    return [tokenizer.scheme.tokenizer.id_to_token(i) for i in range(tokenizer.size)]
+
+
 def test_a_number_at_the_start_passes_its_capital_to_no_word() -> None:
     (ids,) = TOKENIZER.encode(["16 cats is the most."])
     assert TOKENIZER.decode(ids).startswith("16 cats")
@@ -32,7 +37,7 @@ def test_a_number_at_the_start_passes_its_capital_to_no_word() -> None:
 
 def words(text: str) -> list[str]:
     (ids,) = TOKENIZER.encode([text])
-    return [TOKENIZER._words[i] for i in ids]
+    return [vocabulary(TOKENIZER)[i] for i in ids]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -54,12 +59,12 @@ def test_any_sentence_of_known_words_comes_back(chosen: list[str]) -> None:
 
 
 def test_special_tokens_have_their_fixed_ids() -> None:
-    ids = [TOKENIZER._ids[token] for token in SPECIAL_TOKENS]
+    ids = [vocabulary(TOKENIZER).index(token) for token in SPECIAL_TOKENS]
     assert ids == [PAD, BOS, EOS, UNK] == [0, 1, 2, 3]
 
 
 def test_ids_follow_frequency() -> None:
-    assert TOKENIZER._words[4] == "the"
+    assert vocabulary(TOKENIZER)[4] == "the"
 
 
 def test_the_first_word_of_a_sentence_loses_its_capital_if_it_has_none_elsewhere() -> None:
@@ -98,7 +103,7 @@ def test_the_words_of_special_tokens_in_a_text_are_not_special() -> None:
 def test_the_vocabulary_is_the_most_frequent_words() -> None:
     small = TextTokenizer.train(TEXTS, 8)
     assert small.size == 8
-    assert small._words[4:] == TOKENIZER._words[4:8]
+    assert vocabulary(small)[4:] == vocabulary(TOKENIZER)[4:8]
 
 
 @given(st.text())

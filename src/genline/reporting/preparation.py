@@ -9,6 +9,7 @@ from typing import Any
 _SPLITS = (("train", "training"), ("valid", "validation"), ("test", "test"))
 _REASONS = {
     "empty": "empty",
+    "too_short": "too short",
     "too_long": "longer than {max_tokens:,} tokens",
     "near_duplicate": "nearly the same as another",
     "unknown_word": "with a word outside the vocabulary of {vocabulary:,}",
@@ -23,6 +24,7 @@ class Preparation:
     total: int
     splits: tuple[tuple[str, int], ...]
     dropped: tuple[tuple[str, int], ...]
+    lengths: str = ""  # a sentence on texts whose tokens are no words
 
     @property
     def used(self) -> int:
@@ -30,14 +32,14 @@ class Preparation:
 
     @property
     def sentence(self) -> str:
-        """How many items each split has, and what was left out."""
+        """How many items each split has, what was left out, and how long texts are."""
         *most, last = [f"{count:,} for {words}" for words, count in self.splits]
         splits = f"{', '.join(most)} and {last}"
         used = f"{self.used:,} of {self.total:,} {self.kind}s are used: {splits}"
-        if not self.dropped:
-            return f"{used}."
-        reasons = "; ".join(f"{count:,} {words}" for words, count in self.dropped)
-        return f"{used}. Left out: {reasons}."
+        if self.dropped:
+            reasons = "; ".join(f"{count:,} {words}" for words, count in self.dropped)
+            used = f"{used}. Left out: {reasons}"
+        return f"{used}. {self.lengths}".rstrip()
 
 
 def preparation(kind: str, total: int, meta: Mapping[str, Any]) -> Preparation:
@@ -55,4 +57,15 @@ def preparation(kind: str, total: int, meta: Mapping[str, Any]) -> Preparation:
         total,
         tuple((words, meta["counts"][name]) for name, words in _SPLITS),
         tuple(sorted(dropped, key=lambda pair: (-pair[1], pair[0]))),
+        _lengths(meta),
+    )
+
+
+def _lengths(meta: Mapping[str, Any]) -> str:
+    if "lengths" not in meta:
+        return ""
+    characters, tokens = (meta["lengths"][unit] for unit in ("characters", "tokens"))
+    return (
+        f"A text has {characters['mean']:.1f} characters on average and {characters['most']:,} at "
+        f"most, in {tokens['mean']:.1f} and {tokens['most']:,} tokens ({meta['tokenizer']})."
     )

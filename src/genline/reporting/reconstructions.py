@@ -7,7 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_WORD = re.compile(r"[^\W\d_]{4,}")  # shorter ones are mostly the grammar's, not the content's
+from genline.data.words import UNSPACED, unspaced_share
+
+# Shorter ones are mostly the grammar's, not the content's; where no spaces part words, each
+# character stands for one.
+_WORD = re.compile(rf"[^\W\d_{UNSPACED}]{{4,}}|[{UNSPACED}]")
 _Z95 = 1.959963984540054
 # Shares of the words kept from which more than the phrase before is said.
 _PHRASES = ((0.0, "little"), (1 / 3, "part"), (2 / 3, "most"))
@@ -23,6 +27,7 @@ class Kept:
     low: float  # its 95 % interval, over sentences
     high: float
     chance: float  # words that stand in another sentence's reconstruction, on average
+    unspaced: bool = False  # whether words are mostly characters of scripts without spaces
 
     @property
     def phrase(self) -> str:
@@ -36,9 +41,10 @@ class Kept:
         """The figures, for a reader."""
         exact = "none comes" if not self.exact else f"{self.exact:,} come"
         exact = "1 comes" if self.exact == 1 else exact
+        words = "characters" if self.unspaced else "words of four letters or more"
         return (
             f"Of {self.count:,} test sentences {exact} back word for word, and "
-            f"{100 * self.share:.0f} % of the words of four letters or more "
+            f"{100 * self.share:.0f} % of the {words} "
             f"({100 * self.low:.0f} to {100 * self.high:.0f} %) come back; by chance, in the "
             f"reconstruction of another sentence, {100 * self.chance:.0f} % do."
         )
@@ -68,6 +74,7 @@ def kept(pairs: Sequence[tuple[str, str]]) -> Kept | None:
         low=max(0.0, share - half),
         high=min(1.0, share + half),
         chance=(every - sum(own)) / ((count - 1) * total),
+        unspaced=unspaced_share("".join(original for original, _ in pairs)) > 1 / 2,
     )
 
 

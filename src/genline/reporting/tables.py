@@ -22,12 +22,16 @@ _HEADLINE = {
         *("nll", "bits_per_dimension", "kl", "decoder_use"),
     ),
     "text": (
-        *("frechet_embedding_distance", "perplexity", "lm_perplexity", "ngram_perplexity"),
+        *("frechet_embedding_distance", "perplexity", "perplexity_per_word"),
+        *("lm_perplexity", "ngram_perplexity"),
         *("forward_perplexity", "reverse_perplexity", "kl", "decoder_use"),
     ),
 }
 # Scores of simpler models on the same test items, known to every reader: lines to hold against.
-BASELINES = ("lm_perplexity", "ngram_perplexity")
+BASELINES = (
+    *("lm_perplexity", "ngram_perplexity"),
+    *("lm_perplexity_per_word", "ngram_perplexity_per_word"),
+)
 _CONTROL, _VERSUS = "_control", "_vs_control"
 _ARROWS = {"lower": "↓ lower is better", "higher": "↑ higher is better", "none": ""}
 

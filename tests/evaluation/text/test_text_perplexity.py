@@ -10,7 +10,7 @@ from genline.core.seeds import numpy_generator
 from genline.data.prepared import PAD
 from genline.evaluation.text.likelihood_metrics import (
     own_nats,
-    own_perplexity,
+    own_perplexities,
     variational_text_metrics,
 )
 from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 def test_perplexity_of_a_uniform_model_is_the_vocabulary_size(random_words, texts):
     nats = own_nats(random_words, texts, "generator", CPU)
-    metric = own_perplexity(nats, texts, "generator", 0)
+    metric = own_perplexities(nats, texts, "generator", 0)["perplexity"]
     assert metric.value == pytest.approx(texts.spec.vocabulary)
     assert metric.low == pytest.approx(metric.high)
 

@@ -58,6 +58,9 @@ class PrepareImages(Prepare):
     )
 
 
+SMALLEST_OF_BYTES = 260  # the 256 bytes and the 4 special tokens
+
+
 class PrepareTexts(Prepare):
     """Texts are cleaned, split, and turned into token ids."""
 
@@ -73,9 +76,63 @@ class PrepareTexts(Prepare):
         "any size; auto: exact up to 4 million words",
     )
     vocabulary: int = Field(
-        ge=8, le=65536, description="words and marks kept, the 4 special tokens included"
+        ge=8, le=65536, description="tokens kept, the 4 special tokens included, 8 to 65536"
     )
-    max_tokens: int = Field(ge=1, le=1024, description="longer texts are dropped, in tokens")
+    max_tokens: int = Field(ge=1, le=1024, description="tokens of the longest text, 1 to 1024")
     unknown: Literal["keep", "drop"] = Field(
         description="a text with a word outside the vocabulary: keep it with <unk>, or drop it"
     )
+    tokenizer: Literal["word", "whitespace", "character", "bpe", "unigram"] = Field(
+        default="word",
+        description="what a token is: a word, what stands between spaces, a character, or a "
+        "piece by byte pairs (bpe) or a unigram model",
+    )
+    too_long: Literal["drop", "cut"] = Field(
+        default="drop", description="texts of more than max_tokens: drop them, or cut them there"
+    )
+    html: Literal["keep", "strip"] = Field(
+        default="keep", description="tags and entities of HTML: keep, or strip"
+    )
+    unicode: Literal["NFC", "NFKC", "NFD", "NFKD", "none"] = Field(
+        default="NFC",
+        description="Unicode normalisation; NFKC and NFKD also make wide and styled letters plain",
+    )
+    control: Literal["space", "remove", "keep"] = Field(
+        default="space", description="control characters: a space for each, remove or keep"
+    )
+    invisible: Literal["keep", "remove"] = Field(
+        default="keep",
+        description="zero-width spaces, soft hyphens, marks of direction: keep or remove",
+    )
+    white_space: Literal["single", "lines", "keep"] = Field(
+        default="single",
+        description="single spaces alone, single spaces and line breaks (lines), or keep it all",
+    )
+    lower_case: bool = Field(default=False, description="whether capitals are lowered")
+    sentences: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]{2,3}$",
+        description="the language by whose rules texts are split into sentences, such as en or zh",
+    )
+    min_words: int | None = Field(default=None, ge=1, description="words of the shortest text")
+    max_words: int | None = Field(default=None, ge=1, description="words of the longest text")
+    min_characters: int | None = Field(
+        default=None, ge=1, description="characters of the shortest text"
+    )
+    max_characters: int | None = Field(
+        default=None, ge=1, description="characters of the longest text"
+    )
+    min_tokens: int = Field(default=1, ge=1, description="tokens of the shortest text, 1 or more")
+
+    @model_validator(mode="after")
+    def _bounds_leave_room(self) -> Self:
+        for what in ("words", "characters", "tokens"):
+            least, most = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
+            if least is not None and most is not None and least > most:
+                raise ValueError(f"min_{what} is {least}, above max_{what} {most}; lower it")
+        if self.tokenizer in ("bpe", "unigram") and self.vocabulary < SMALLEST_OF_BYTES:
+            raise ValueError(
+                f"vocabulary is {self.vocabulary}; {self.tokenizer} has a token for each of the "
+                f"256 bytes and 4 special ones, so give {SMALLEST_OF_BYTES} or more"
+            )
+        return self

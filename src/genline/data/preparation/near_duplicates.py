@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-WORD = re.compile(r"\w+")
+from genline.data.words import UNSPACED
+
+# Where no spaces part words, each character stands for one.
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 GRAM = 3
 _NO_WORD = 0  # fills up a text of fewer words
 

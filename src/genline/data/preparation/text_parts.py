@@ -6,34 +6,36 @@ Each function has a part for its task, leaves its result in the store's folder a
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from genline.data.preparation.assignment import Homes, describe, places
+from genline.data.preparation.cleaning import clean_item
 from genline.data.preparation.config import PrepareTexts
 from genline.data.preparation.folder import write_array
+from genline.data.preparation.lengths import Lengths, fit
+from genline.data.preparation.near_duplicates import WORD
 from genline.data.preparation.text_store import TextStore, write_part
 from genline.data.prepared import UNK, SplitName
 from genline.data.sources import parts
 from genline.data.sources.parts import Part
-from genline.data.tokenizer import TextTokenizer, count_pieces
+from genline.data.tokenizer import TextTokenizer
 
 _ENCODED = 1000  # texts together
-# All of Unicode's category Cc.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Counts of a part: raw texts, those kept and their words, those left out by reason."""
+    """Counts of a part: items, the texts in them, those kept and their words, those left out by
+    reason."""
 
+    items: int
     raw: int
     kept: int
     words: int
@@ -45,41 +47,40 @@ def clean_part(section: PrepareTexts, folder: Path, part: Part) -> Cleaned:
     texts: list[str] = []
     items: list[tuple[int, int, int]] = []
     left_out: Counter[str] = Counter()
-    raw = words = 0
+    read = words = 0
     for item in parts.texts(part):
-        raw += 1
-        text = clean(item.text)
-        tokens = count_pieces(text)
-        if not 0 < tokens <= section.max_tokens:
-            left_out["too_long" if tokens else "empty"] += 1
-            continue
-        texts.append(text)
-        items.append(describe(item.name, item.keys, text.encode(), section))
-        words += len(text.split())
+        read += 1
+        kept, reasons = clean_item(item, section)
+        left_out.update(reasons)
+        for text in kept:
+            texts.append(text.text)
+            items.append(describe(text.name, text.keys, text.text.encode(), section))
+            words += len(WORD.findall(text.text))
     write_part(folder, part.number, texts, items)
-    return Cleaned(raw, len(texts), words, left_out)
+    return Cleaned(read, len(texts) + left_out.total(), len(texts), words, left_out)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Counts of a part in one split: tokens of all texts, unknown ones, texts and tokens kept."""
+    """Counts of a part in one split: tokens of all texts, unknown ones, the lengths of those kept,
+    those left out by reason."""
 
-    tokens: int
-    unknown: int
-    kept: int
-    kept_tokens: int
+    tokens: int = 0
+    unknown: int = 0
+    kept: Lengths = field(default_factory=Lengths)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Encoded) -> Encoded:
         return Encoded(
             self.tokens + other.tokens,
             self.unknown + other.unknown,
             self.kept + other.kept,
-            self.kept_tokens + other.kept_tokens,
+            self.left_out + other.left_out,
         )
 
 
 def encode_part(
-    store: TextStore, tokenizer: Path, drop_unknown: bool, task: tuple[int, Homes]
+    store: TextStore, tokenizer: Path, section: PrepareTexts, task: tuple[int, Homes]
 ) -> dict[SplitName, Encoded]:
     """Encode the texts of a part into a file of tokens and one of lengths for each split.
 
@@ -89,19 +90,24 @@ def encode_part(
     found: dict[SplitName, Encoded] = {}
     for name, place in places():
         texts = store.part(part, homes == place)
-        tokens: list[npt.NDArray[np.int64]] = []
-        total = unknown = 0
+        total, blocks = Encoded(), []
         for start in range(0, len(texts), _ENCODED):
-            for ids in _tokenizer(str(tokenizer)).encode(texts[start : start + _ENCODED]):
-                unknowns = int((ids == UNK).sum())
-                total, unknown = total + len(ids), unknown + unknowns
-                if not (unknowns and drop_unknown):
-                    tokens.append(ids)
-        lengths = np.array([len(ids) for ids in tokens], np.int64)
-        flat = np.concatenate([np.empty(0, np.int64), *tokens]).astype(np.uint32)
-        write_array(tokens_file(store, part, name), flat)
-        write_array(lengths_file(store, part, name), lengths)
-        found[name] = Encoded(total, unknown, len(lengths), len(flat))
+            some = texts[start : start + _ENCODED]
+            tokens, lengths = _tokenizer(str(tokenizer)).encode_flat(some)
+            block = fit(tokens, lengths, section)
+            characters = np.fromiter(map(len, some), np.int64, len(some))[block.kept]
+            blocks.append(block)
+            total += Encoded(
+                len(tokens),
+                int((tokens == UNK).sum()),
+                Lengths.of(characters, block.lengths),
+                block.left_out,
+            )
+        write_array(
+            tokens_file(store, part, name), _joined([block.tokens for block in blocks], np.uint32)
+        )
+        write_array(lengths_file(store, part, name), _joined([b.lengths for b in blocks], np.int64))
+        found[name] = total
     return found
 
 
@@ -115,10 +121,8 @@ def lengths_file(store: TextStore, part: int, split: SplitName) -> Path:
     return store.folder / f"part-{part:06}.{split}.lengths.npy"
 
 
-def clean(text: str) -> str:
-    """Unicode NFC, without control characters, white space made single."""
-    composed = unicodedata.normalize("NFC", text)
-    return " ".join(_CONTROL.sub(" ", composed).split())
+def _joined(blocks: list[npt.NDArray[Any]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *blocks])
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,7 @@ from genline.data.preparation import distinct
 from genline.data.preparation.assignment import NONE, Homes, assign, places
 from genline.data.preparation.config import PrepareTexts
 from genline.data.preparation.folder import SCRATCH, write_blocks
+from genline.data.preparation.lengths import Lengths
 from genline.data.preparation.text_parts import (
     Encoded,
     clean_part,
@@ -35,6 +36,7 @@ from genline.data.preparation.text_store import ChosenTexts, TextStore
 from genline.data.prepared import SPLITS, SplitName, TextSpec, spec_to_json
 from genline.data.sources.parts import Part
 from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer.text_tokenizer import token_dtype
 
 Kept = npt.NDArray[np.bool_]
 
@@ -66,37 +68,47 @@ def prepare(
     del items
     homes = np.full(len(kept), NONE, np.int8)
     homes[kept] = assigned.homes
-    tokenizer = TextTokenizer.train(ChosenTexts(store, homes == 0), section.vocabulary)
+    tokenizer = TextTokenizer.train(
+        ChosenTexts(store, homes == 0), section.vocabulary, section.tokenizer
+    )
     write_text(folder / "tokenizer.json", tokenizer.to_json())
     encoded = _encode(store, homes, folder / "tokenizer.json", section, engine)
+    for found in encoded.values():
+        counts += found.left_out
     for name, place in places():
-        if not encoded[name].kept:
+        if not encoded[name].kept.texts:
             raise DataError(
-                f"no {name} text is left: each of {int((homes == place).sum())} has a word outside "
-                f"the vocabulary of {tokenizer.size}; {_counted(counts, section)}, or raise "
-                "vocabulary, or set unknown to keep"
+                f"no {name} text is left of {int((homes == place).sum())} with a vocabulary of "
+                f"{tokenizer.size}: {_counted(counts, section)}"
             )
         _pack(store, name, encoded[name], tokenizer.size, folder)
-    return {
+    meta = {
         "spec": spec_to_json(TextSpec(tokenizer.size, section.max_tokens)),
-        "counts": {name: encoded[name].kept for name in SPLITS},
+        "counts": {name: encoded[name].kept.texts for name in SPLITS},
         "dropped": {
-            **{reason: counts[reason] for reason in _KNOBS},
+            **_left_out(counts),
             "repeated_across_splits": assigned.repeated_across,
-            "unknown_word": int((homes != NONE).sum()) - sum(e.kept for e in encoded.values()),
+            "unknown_word": counts["unknown_word"],
         },
         "unknown_tokens": {
             name: encoded[name].unknown / max(encoded[name].tokens, 1) for name in SPLITS
         },
     }
+    if section.tokenizer == "word":
+        return meta
+    lengths = sum((found.kept for found in encoded.values()), Lengths())
+    return meta | {"tokenizer": section.tokenizer, "lengths": lengths.to_json()}
 
 
-# Why a text is left out before the splits, and what lets more through.
+# Why a text is left out, and what lets more through.
 _KNOBS = {
     "empty": "give more data",
-    "too_long": "raise max_tokens {0.max_tokens}",
+    "too_long": "raise max_tokens {0.max_tokens}, or set too_long to cut",
     "near_duplicate": "raise near_duplicates {0.near_duplicates:g}",
+    "too_short": "lower min_words, min_characters or min_tokens",
+    "unknown_word": "raise vocabulary, or set unknown to keep",
 }
+_USUAL = ("empty", "too_long", "near_duplicate")  # told even where there are none
 
 
 def _clean(
@@ -112,7 +124,7 @@ def _clean(
             counts += part.left_out + Counter(raw=part.raw)
             kept.append(part.kept)
             words += part.words
-            bar.advance(part.raw)
+            bar.advance(part.items)
     return TextStore(folder, tuple(kept)), counts, words
 
 
@@ -131,8 +143,8 @@ def _encode(
     store: TextStore, homes: Homes, tokenizer: Path, section: PrepareTexts, engine: Engine
 ) -> dict[SplitName, Encoded]:
     """Encode all parts; the counts of each split."""
-    totals = dict.fromkeys(SPLITS, Encoded(0, 0, 0, 0))
-    encode = partial(encode_part, store, tokenizer, section.unknown == "drop")
+    totals = dict.fromkeys(SPLITS, Encoded())
+    encode = partial(encode_part, store, tokenizer, section)
     tasks = ((part, homes[own]) for part, own in store.slices())
     with Progress("encoding", len(store), unit="text", brief=True) as bar:
         for count, found in zip(store.counts, engine.map(encode, tasks), strict=True):
@@ -143,12 +155,14 @@ def _encode(
 
 def _pack(store: TextStore, name: SplitName, encoded: Encoded, size: int, folder: Path) -> None:
     """The encoded parts of a split, joined."""
-    dtype = np.uint16 if size <= 2**16 else np.uint32
+    dtype = token_dtype(size)
     parts = range(len(store.counts))
     tokens = (np.load(tokens_file(store, part, name)) for part in parts)
-    write_blocks(folder / f"{name}_tokens.npy", dtype, (encoded.kept_tokens,), tokens)
+    write_blocks(folder / f"{name}_tokens.npy", dtype, (encoded.kept.tokens,), tokens)
     lengths = (np.load(lengths_file(store, part, name)) for part in parts)
-    write_blocks(folder / f"{name}_offsets.npy", np.int64, (encoded.kept + 1,), _offsets(lengths))
+    write_blocks(
+        folder / f"{name}_offsets.npy", np.int64, (encoded.kept.texts + 1,), _offsets(lengths)
+    )
 
 
 def _offsets(lengths: Iterator[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[np.int64]]:
@@ -160,9 +174,14 @@ def _offsets(lengths: Iterator[npt.NDArray[np.int64]]) -> Iterator[npt.NDArray[n
         end = ends if len(ends) else end
 
 
+def _left_out(counts: Counter[str]) -> dict[str, int]:
+    """Texts left out by reason; of the rarer ones only where there are some."""
+    return {why: counts[why] for why in _KNOBS if why in _USUAL or counts[why]}
+
+
 def _counted(counts: Counter[str], section: PrepareTexts) -> str:
-    """Where the raw texts have gone before the splits, and which knob lets more through."""
-    lost = {reason: counts[reason] for reason in _KNOBS}
+    """Where the raw texts have gone, and which knob lets more through."""
+    lost = _left_out(counts)
     most = max(lost, key=lambda reason: lost[reason])
     advice = _KNOBS[most].format(section) if lost[most] else "give more data"
     listed = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in lost.items())

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from genline.data.preparation.config import SMALLEST_OF_BYTES
+from genline.data.preparation.markup import holds_html, strip_html
 from genline.data.sources.items import TextItem
-from genline.data.tokenizer import PIECE
+from genline.data.tokenizer.text_tokenizer import SCHEMES
+from genline.data.tokenizer.words import PIECE
+from genline.data.words import WORD_OR_MARK, unspaced_share
 
 _LONGEST = 128  # tokens: a recurrent network learns little from longer texts
-_SMALL, _LARGE = 2_000, 10_000  # words of a vocabulary
+_SMALL, _LARGE = 2_000, 10_000  # tokens of a vocabulary
+_SAMPLE = 2_000  # texts that the kind of tokenizer is told by
+_FEW = 0.5  # share of the texts below which too few would be left
+# Shares of letters from scripts without spaces.
+_SOME, _MOSTLY = 0.02, 0.7
+# Share of marks that stand apart from the word before them, as in texts cut into tokens.
+_MOST_APART = 0.9
+_MARK_APART = re.compile(r"\s[.,;?!](?=\s|$)")
+_MARK_JOINED = re.compile(r"\S[.,;?!](?=\s|$)")
+# What is a token, or comes near one, while there is no vocabulary.
+_PIECES = {
+    "word": PIECE,
+    "whitespace": r"\S+",
+    "character": r"[\s\S]",
+    "bpe": WORD_OR_MARK.pattern,
+}
 
 
 def prepare_images(splits: set[str], labelled: bool) -> str:
@@ -22,27 +41,57 @@ def prepare_images(splits: set[str], labelled: bool) -> str:
 
 
 def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
-    """YAML text, with the length and vocabulary that hold most of the texts."""
+    """YAML text, with the tokenizer, the length and the vocabulary that hold most of the texts."""
+    texts = [item.text for item in items]
+    strip = any(map(holds_html, texts))
+    if strip:
+        texts = [strip_html(text) for text in texts]
+    kind, why = _tokenizer(texts)
+    pieces = re.compile(_PIECES[kind]).findall
     lengths: list[int] = []
-    words: Counter[str] = Counter()
-    for item in items:
-        pieces = re.findall(PIECE, item.text)
-        lengths.append(len(pieces))
-        words.update(pieces)
+    tokens: Counter[str] = Counter()
+    for text in texts:
+        found = pieces(text)
+        lengths.append(len(found))
+        tokens.update(found)
     most = int(min(_LONGEST, max(4, np.quantile(lengths, 0.95))))
     share = float(np.mean([length <= most for length in lengths]))
-    size = _vocabulary(words)
-    return f"    prepare:\n{_shares(splits)}" + _aligned(
-        {
-            "near_duplicates": (
-                0.8,
-                "word-3-gram Jaccard with a kept text that drops one, in (0, 1]",
-            ),
-            "vocabulary": (size, "words and marks kept, 4 special tokens included, 8 to 65536"),
-            "max_tokens": (most, f"longer texts are dropped, 1 to 1024 tokens; {share:.0%} stay"),
-            "unknown": ("keep", "texts with a word outside it: drop, or keep (shown as <unk>)"),
-        }
-    )
+    least = SMALLEST_OF_BYTES if kind == "bpe" else 8
+    size = max(least, _vocabulary(tokens))
+    what = "dropped" if share > _FEW else "cut"
+    rows: dict[str, tuple[object, str]] = {
+        "near_duplicates": (0.8, "word-3-gram Jaccard with a kept text that drops one, in (0, 1]"),
+        "tokenizer": (kind, f"{why}; or {_others(kind)}"),
+        "vocabulary": (size, f"tokens kept, 4 special ones included, {least} to 65536"),
+        "max_tokens": (most, f"longer texts are {what}, 1 to 1024 tokens; {share:.0%} are not"),
+        "unknown": ("keep", "texts with a token outside it: drop, or keep (shown as <unk>)"),
+    }
+    if what == "cut":
+        about = "cut them there, or drop them; with `sentences: en` each sentence is a text"
+        rows["too_long"] = ("cut", about)
+    if strip:
+        rows["html"] = ("strip", "tags and entities of HTML, which some texts have: strip or keep")
+    return f"    prepare:\n{_shares(splits)}" + _aligned(rows)
+
+
+def _tokenizer(texts: Sequence[str]) -> tuple[str, str]:
+    """The kind of tokenizer that suits ``texts``, and why."""
+    spread = texts[:: max(1, len(texts) // _SAMPLE)]
+    unspaced = unspaced_share("".join(spread))
+    if unspaced > _MOSTLY:
+        return "character", "a script without spaces"
+    if unspaced > _SOME:
+        return "bpe", "scripts with and without spaces"
+    apart = sum(len(_MARK_APART.findall(text)) for text in spread)
+    joined = sum(len(_MARK_JOINED.findall(text)) for text in spread)
+    if apart > _MOST_APART * (apart + joined) or any("<unk>" in text for text in spread):
+        return "whitespace", "the texts come cut into tokens"
+    return "word", "words and marks"
+
+
+def _others(kind: str) -> str:
+    *some, last = (name for name in SCHEMES if name != kind)
+    return f"{', '.join(some)} or {last}"
 
 
 def _aligned(rows: Mapping[str, tuple[object, str]]) -> str:

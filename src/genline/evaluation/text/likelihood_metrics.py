@@ -13,12 +13,24 @@ from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import PreparedTexts
 from genline.evaluation.record import Description, Metric
 from genline.evaluation.text.ngram_lm import KneserNey
-from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
+from genline.evaluation.text.perplexity import (
+    perplexity,
+    perplexity_interval,
+    token_counts,
+    word_counts,
+)
 from genline.evaluation.variational_metrics import OVER_ITEMS, measure, variational_metrics
 from genline.models.base import TractableModel, VariationalModel
 from genline.models.evaluators.language_model import over_texts
 
+PER_WORD = (
+    "Here as e to the nats a word: words, numbers and marks, each character of scripts without "
+    "spaces, and the end mark count, whatever the tokens are, so that tokenizers can be compared; "
+    "it is an upper bound, as a text has other cuts into tokens too."
+)
+
 Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
 
 _ENCODED = 128  # texts encoded together
 _DECODED = 4096  # pairs of a text and a z decoded together
@@ -31,12 +43,27 @@ class TestTexts:
     data: PreparedTexts
     seed: int
 
-    def perplexity(self, nats: Floats, name: str, title: str, about: str) -> Metric:
-        """The metric of ``nats``, −ln p of each test text in the order of the split."""
+    def perplexities(
+        self, nats: Floats, name: str, title: str, about: str, stream: str = ""
+    ) -> dict[str, Metric]:
+        """The metric ``name`` of ``nats``, −ln p of each test text in the order of the split.
+
+        Where tokens are parts of words, also ``<name>_per_word``. ``stream`` names the bootstrap's
+        random numbers where ``name`` does not.
+        """
         tokens = token_counts(self.data.split("test"))
-        spread = perplexity_interval(nats, tokens, numpy_generator(self.seed, name))
+        found = {name: self._over(nats, tokens, stream or name, title, about)}
+        words = word_counts(self.data)
+        if words is not None:
+            found[f"{name}_per_word"] = self._over(
+                nats, words, stream or name, f"{title}, per word", f"{about} {PER_WORD}"
+            )
+        return found
+
+    def _over(self, nats: Floats, counts: Ids, stream: str, title: str, about: str) -> Metric:
+        spread = perplexity_interval(nats, counts, numpy_generator(self.seed, stream))
         told = Description(title, "lower", about)
-        return told.metric(perplexity(nats, tokens), spread, len(nats), OVER_ITEMS)
+        return told.metric(perplexity(nats, counts), spread, len(nats), OVER_ITEMS)
 
 
 def baseline_metrics(
@@ -49,14 +76,14 @@ def baseline_metrics(
     texts, test = TestTexts(data, seed), data.split("test")
     ngram = KneserNey(data.split("train"), data.spec.vocabulary, order)
     return {
-        "lm_perplexity": texts.perplexity(
+        **texts.perplexities(
             evaluator,
             "lm_perplexity",
             "Perplexity of the evaluator's language model",
             "An LSTM fitted on the training split by maximum likelihood: the line to compare "
             "with, not a figure of this model.",
         ),
-        "ngram_perplexity": texts.perplexity(
+        **texts.perplexities(
             ngram.nll(test),
             "ngram_perplexity",
             f"Perplexity of a {order}-gram model",
@@ -81,14 +108,14 @@ def variational_text_metrics(
     texts = TestTexts(data, seed)
     nats = {name: _in_order(values, order) for name, values in figures.nats.items()}
     metrics = {
-        "perplexity": texts.perplexity(
+        **texts.perplexities(
             nats["nll"],
             "perplexity",
             "Perplexity, importance-weighted",
             f"An upper bound from {draws} draws of z a text, tighter than that of the ELBO; the "
             "end mark counts as a token, padding and the begin mark do not.",
         ),
-        "perplexity_bound": texts.perplexity(
+        **texts.perplexities(
             nats["elbo"],
             "perplexity_bound",
             "Perplexity, ELBO bound",
@@ -109,14 +136,17 @@ def own_nats(
     return over_texts(nats, data.split("test"), device)[:, 0]
 
 
-def own_perplexity(nats: Floats, data: PreparedTexts, variant: str, seed: int) -> Metric:
+def own_perplexities(
+    nats: Floats, data: PreparedTexts, variant: str, seed: int
+) -> dict[str, Metric]:
     """The perplexity of a model whose −ln p of each test text is ``nats``, (texts,)."""
-    return TestTexts(data, seed).perplexity(
+    return TestTexts(data, seed).perplexities(
         nats,
-        f"perplexity_{variant}",
+        "perplexity",
         "Perplexity",
         "Of the model's own next-token probabilities on test texts: an adversarial phase is not "
         "trained for it, and usually pays here for what it gains elsewhere.",
+        f"perplexity_{variant}",
     )
 
 

@@ -20,7 +20,7 @@ from genline.evaluation.text.health import low_variety
 from genline.evaluation.text.likelihood_metrics import (
     baseline_metrics,
     own_nats,
-    own_perplexity,
+    own_perplexities,
     variational_text_metrics,
 )
 from genline.evaluation.text.ngram_table import pack, take
@@ -66,7 +66,7 @@ def evaluate(
         found = judge.metrics(read[variant], variant)
         if isinstance(model, TractableModel):
             own = own_nats(model, data, variant, device)
-            found["perplexity"] = own_perplexity(own, data, variant, seed)
+            found |= own_perplexities(own, data, variant, seed)
             nats["nll" if variant == model.variants[0] else f"nll_{variant}"] = own
         metrics |= of_sampler(found, variant, model.variants)
     if isinstance(model, VariationalModel):

@@ -1,4 +1,4 @@
-"""Words to token ids and back.
+"""Whole words as tokens.
 
 A text is cut into words, numbers and punctuation marks. The first word of a sentence loses its
 capital when the vocabulary knows it better without, so "The" and "the" are one token while
@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from tokenizers.trainers import WordLevelTrainer
 
-from genline.core.errors import DataError
 from genline.data.prepared import SPECIAL_TOKENS, UNK
+from genline.data.tokenizer.scheme import Ids, Scheme
 
 # Words with inner apostrophes and hyphens ("don't", "two-dimensional"), numbers, single marks.
 PIECE = r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]|_"
@@ -33,27 +32,25 @@ _OPENING = frozenset("([{")
 _QUOTES = frozenset("\"'")
 
 
-class TextTokenizer:
-    """A word vocabulary with fixed special ids; ``save`` and ``load`` keep it in one file."""
+def count_pieces(text: str) -> int:
+    """Tokens of ``text``, without marks."""
+    # By the tokenizer's own engine: \w is not quite the same set for Python's.
+    return len(_PIECES.pre_tokenize_str(text))
+
+
+class Words(Scheme):
+    """The most frequent words and marks; decoding puts the spaces where they usually stand."""
+
+    subword = False
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
+        super().__init__(tokenizer)
         self._ids: dict[str, int] = tokenizer.get_vocab()
-        self._words = [""] * len(self._ids)
-        for word, index in self._ids.items():
-            self._words[index] = word
-        if tuple(self._words[: len(SPECIAL_TOKENS)]) != SPECIAL_TOKENS:
-            raise DataError(
-                f"tokenizer starts with {self._words[: len(SPECIAL_TOKENS)]}, "
-                f"wanted {list(SPECIAL_TOKENS)}; prepare the data again"
-            )
+        self._words = sorted(self._ids, key=self._ids.__getitem__)
 
     @classmethod
-    def train(cls, texts: Iterable[str], size: int) -> TextTokenizer:
-        """The ``size`` most frequent pieces of ``texts``, special tokens included.
-
-        ``texts`` are gone through twice. Ids follow falling frequency, ties in alphabetical order.
-        """
+    def train(cls, texts: Iterable[str], size: int) -> Self:
+        """Ids follow falling frequency, ties in alphabetical order."""
         elsewhere: Counter[str] = Counter()
         for text in texts:
             elsewhere.update(_PIECE.findall(text))
@@ -68,48 +65,25 @@ class TextTokenizer:
         return cls(_word_tokenizer(tokenizer.get_vocab()))
 
     @classmethod
-    def load(cls, path: Path | str) -> TextTokenizer:
-        """Raises DataError when the file is missing or no tokenizer."""
-        try:
-            content = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file; run `dvc repro` to prepare the data") from None
-        try:
-            return cls(Tokenizer.from_str(content))
-        except DataError:
-            raise
-        except Exception as error:  # the library raises bare Exception
-            raise DataError(f"{path}: not a tokenizer ({error}); prepare the data again") from None
+    def made(cls, tokenizer: Tokenizer, cut: Mapping[str, Any]) -> bool:
+        return isinstance(tokenizer.model, WordLevel) and bool(cut.get("invert"))
 
-    def to_json(self) -> str:
-        return self._tokenizer.to_str(pretty=True)
+    @staticmethod
+    def counter() -> Callable[[str], int]:
+        return count_pieces
 
-    @property
-    def size(self) -> int:
-        """Token ids there are, special ones included."""
-        return len(self._words)
-
-    def encode(self, texts: Iterable[str]) -> list[npt.NDArray[np.int64]]:
-        """Ids of each text, int64 (length,), without marks; unknown pieces are UNK."""
+    def encode(self, texts: Sequence[str]) -> list[Ids]:
         lowered = list(_lower_starts(texts, self._better_lower))
-        encodings = self._tokenizer.encode_batch_fast(lowered, add_special_tokens=False)
-        return [np.array(encoding.ids, np.int64) for encoding in encodings]
+        encodings = self.tokenizer.encode_batch_fast(lowered, add_special_tokens=False)
+        return [np.array(encoding.ids, np.uint32) for encoding in encodings]
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """A readable text: special tokens but <unk> left out, marks joined to their words."""
-        words = [self._words[i] for i in map(int, ids) if i >= UNK]
-        return join_words(words)
+    def decode(self, tokens: Sequence[int]) -> str:
+        return join_words([self._words[token] for token in tokens])
 
     def _better_lower(self, word: str, low: str) -> bool:
         # Ids follow frequency, so the smaller is the likelier.
         unknown = len(self._words)
         return self._ids.get(low, unknown) <= self._ids.get(word, unknown)
-
-
-def count_pieces(text: str) -> int:
-    """Tokens of ``text``, without marks."""
-    # By the tokenizer's own engine: \w is not quite the same set for Python's.
-    return len(_PIECES.pre_tokenize_str(text))
 
 
 def _word_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:

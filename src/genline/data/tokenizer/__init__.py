@@ -1,0 +1,5 @@
+"""Texts to token ids and back: one interface over several ways of cutting texts."""
+
+from genline.data.tokenizer.text_tokenizer import TextTokenizer, piece_counter
+
+__all__ = ["TextTokenizer", "piece_counter"]
