@@ -9,6 +9,7 @@ and of the whole stage, and the ratios; the limit is for a training of the defau
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import statistics
@@ -64,7 +65,9 @@ def once(how: str, steps: int) -> list[float]:
 
 
 def main() -> None:
-    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1400
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("steps", type=int, nargs="?", default=1400, help="default: %(default)s")
+    steps = parser.parse_args().steps
     found: dict[str, list[list[float]]] = {"without": [], "with": []}
     for _ in range(REPEATS):
         for how in found:
