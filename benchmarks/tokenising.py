@@ -12,9 +12,9 @@ the seconds that cores worked.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -97,7 +97,13 @@ def by_datasets(tokenizer: TextTokenizer, texts: list[str]) -> float:
         return time.perf_counter() - began
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    default = Path("data/raw/docstrings")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=default, help="of raw texts (default: %(default)s)"
+    )
+    folder = parser.parse_args().folder
     texts = texts_of(folder)
     size = sum(len(text.encode()) for text in texts)
     print(f"{folder}: {len(texts):,} texts, {size / 1e6:.1f} MB, {os.cpu_count()} cores")
@@ -135,4 +141,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "data/raw/docstrings"))
+    main()

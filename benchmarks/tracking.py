@@ -11,6 +11,7 @@ stated length, by default of five minutes, and the length from which on it is be
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import statistics
@@ -66,8 +67,12 @@ def once(how: str, steps: int) -> list[float]:
 
 
 def main() -> None:
-    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1400
-    minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("
+")[0])
+    parser.add_argument("steps", type=int, nargs="?", default=1400, help="default: %(default)s")
+    parser.add_argument("minutes", type=float, nargs="?", default=5.0, help="default: %(default)s")
+    arguments = parser.parse_args()
+    steps, minutes = arguments.steps, arguments.minutes
     found: dict[str, list[list[float]]] = {"without": [], "with": []}
     for _ in range(REPEATS):
         for how in found:
