@@ -67,8 +67,7 @@ def once(how: str, steps: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("
-")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("steps", type=int, nargs="?", default=1400, help="default: %(default)s")
     parser.add_argument("minutes", type=float, nargs="?", default=5.0, help="default: %(default)s")
     arguments = parser.parse_args()
