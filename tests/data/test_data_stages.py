@@ -182,6 +182,20 @@ def test_the_vocabulary_is_learned_from_the_train_split_alone(project: Path) -> 
     assert data.meta["dropped"]["unknown_word"] == 0
 
 
+def test_a_large_share_of_unknown_tokens_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_params("prose", "prepare", unknown="keep", vocabulary=12)
+    validate.run("prose")
+    prepare.run("prose")
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if "<unk>" in row]
+    share = load_texts("data/prepared/prose").meta["unknown_tokens"]["train"]
+    assert f"read as <unk>: {share:.1%} of train, " in line
+    with_params("prose", "prepare", unknown="drop", vocabulary=500)
+    prepare.run("prose")
+    assert "<unk>" not in capsys.readouterr().out
+
+
 def test_what_cleaning_removes_is_counted(project: Path) -> None:
     long = " ".join(["word"] * 13) + "."
     write_texts([*TEXTS, "", " \t ", long, TEXTS[0].upper(), f"  {TEXTS[1]}\n"])
