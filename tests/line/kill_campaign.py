@@ -70,6 +70,7 @@ class Campaign:
 
     def kill(self, stage: str, victim: str, share: float) -> Kill:
         """Kill at ``share``, from 0 to 1, of the time that running the stage again takes."""
+        self._forget(stage)
         again = ("dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
         number = self.starter.start(*again, output=self.output.with_name("killed"))
         moment = share * self.seconds[stage]
@@ -80,6 +81,16 @@ class Campaign:
         status, said = self.run("dvc", "repro", "--no-run-cache")
         wrong = [] if status == 0 else [f"dvc repro ended with {status}: {said[-600:]}"]
         return Kill(stage, victim, moment, (*wrong, *self.wrong()))
+
+    def _forget(self, stage: str) -> None:
+        """Take what the stage makes out of DVC's cache, which would else bring it back unmade."""
+        cache = self.clone.path / ".dvc/cache/files/md5"
+        for out in yaml.safe_load(self.lock)["stages"][stage]["outs"]:
+            place = cache / out["md5"][:2] / out["md5"][2:]
+            if place.suffix == ".dir" and place.is_file():
+                for entry in json.loads(place.read_text()):
+                    (cache / entry["md5"][:2] / entry["md5"][2:]).unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
 
     def run(self, *command: str) -> tuple[int, str]:
         """Exit status and output of a command that is left alone."""

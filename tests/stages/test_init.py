@@ -56,7 +56,7 @@ def sentences(count: int = 200) -> list[str]:
 
 
 def source(path: str) -> dict[str, Any]:
-    return look(path)[1]
+    return look(path).source
 
 
 def added(name: str) -> Any:
@@ -222,8 +222,44 @@ def test_a_name_neither_on_disk_nor_in_the_catalogue_is_offered_the_nearest(
     shutil.copy(ROOT / "data/catalogue/mnist.yaml", "data/catalogue")
     with pytest.raises(DataError, match="did you mean 'mnist'"):
         init.run("mnit", None)
-    kind, found = look("mnist")
-    assert (kind, found) == ("image", {"name": "mnist", "path": "data/catalogue/mnist.yaml"})
+    found = look("mnist")
+    assert found.kind == "image"
+    assert found.source == {"name": "mnist", "path": "data/catalogue/mnist.yaml"}
+
+
+def test_what_ships_with_the_project_is_known_by_name_too(project: Path) -> None:
+    with pytest.raises(DataError, match=r"known: digits, docstrings$"):
+        init.run("wrong", None)
+    with pytest.raises(DataError, match="digits: ships with the project"):
+        init.run("digits", None)
+
+
+def test_what_becomes_of_pictures_of_mixed_sizes_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("p", (20, 22))
+    draw("q", (24, 20))
+    for path in Path("q/left").iterdir():
+        path.rename(Path("p/left", f"q-{path.name}"))
+    init.run("p", None)
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("p: 120 images, 2 classes, read as image_folder; sizes 20×20 to 24×22,")
+    assert "scaled and cropped to 24×24" in first or "scaled and cropped to 16×16" in first
+    draw("even")
+    init.run("even", None)
+    assert capsys.readouterr().out.splitlines()[0].endswith("read as image_folder")
+
+
+def test_the_comments_say_how_much_the_vocabulary_and_the_length_hold() -> None:
+    rare = [" ".join(f"{first}{last}" for last in "klmnopqrst") for first in "abcdefghij"]
+    texts = ["the cat sat on the mat"] * 50 + rare
+    lines = prepare_texts([TextItem("", text, "") for text in texts], {""}).splitlines()
+    (vocabulary,) = [line for line in lines if "vocabulary:" in line]
+    (most,) = [line for line in lines if "max_tokens:" in line]
+    # Of 400 tokens 300 are of the five words that repeat, and 55 of the 100 others find room.
+    assert vocabulary.endswith("8 to 65536; 88 % of those of the texts are among them")
+    assert "vocabulary: 64 " in vocabulary
+    assert most.endswith("100 % are within")
 
 
 def test_nothing_is_written_where_the_name_will_not_do(project: Path) -> None:
