@@ -65,7 +65,7 @@ def recipe(
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-@pytest.mark.parametrize("objective", ["reinforce", "gumbel"])
+@pytest.mark.parametrize("objective", ["reinforce", "gumbel", "feature_matching"])
 def test_every_phase_is_finite_and_fills_its_own_columns(
     corpus: PreparedTexts, tmp_path: Path, objective: str, precision: str
 ) -> None:
