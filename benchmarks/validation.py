@@ -10,6 +10,7 @@ version before to tell drift from.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import shutil
@@ -154,11 +155,21 @@ def main() -> None:
             measure(name, folder)
 
 
+def child(name: str, place: Path) -> None:
+    """One measurement, in a process of its own: its seconds, those of its processor, its memory."""
+    spent = reviews(place) if name == "reviews" else rows(place, name != "rows")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(spent, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        main()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("name", nargs="?", choices=LIMITS, help="one alone; default: all")
+    parser.add_argument("place", nargs="?", type=Path, help="the project it is measured in")
+    arguments = parser.parse_args()
+    if arguments.name and not arguments.place:
+        parser.error("with a name, the folder of a project is wanted too")
+    if arguments.name:
+        child(arguments.name, arguments.place)
     else:
-        place = Path(sys.argv[2])
-        spent = reviews(place) if sys.argv[1] == "reviews" else rows(place, sys.argv[1] != "rows")
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        print(spent, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        main()
