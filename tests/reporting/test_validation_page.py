@@ -97,7 +97,7 @@ def test_what_an_unmet_expectation_does_is_said_in_words() -> None:
 def test_every_column_of_the_item_tables_is_told_in_words() -> None:
     from genline.data.validation.tables import IDENTITIES, IMAGE_COLUMNS, TEXT_COLUMNS
 
-    assert set(COLUMNS) == (set(IMAGE_COLUMNS) | set(TEXT_COLUMNS)) - set(IDENTITIES)
+    assert set(COLUMNS) == (set(IMAGE_COLUMNS) | set(TEXT_COLUMNS)) - set(IDENTITIES) | {"digest"}
     result = validation("digits")
     result["columns"][0]["name"] = "entropy"
     assert "in bits: 0 for a blank one" in render(result)
@@ -410,3 +410,20 @@ def test_a_broken_character_is_shown_wherever_it_stands() -> None:
     shown = collect(iter([TextItem("line 1", text, "")]), ["line 1"], 0)["line 1"].text
     assert "\x00b" in shown
     assert shown.endswith("(10,001 characters in all)")
+
+
+def test_the_classes_are_named_at_the_top_where_they_have_names() -> None:
+    named = validation("digits")
+    named["source"] = named["source"] | {"class_names": ["box", "disc"]}
+    assert "Labels: 0 is box, 1 is disc." in render(named)
+    numbered = validation("digits")
+    numbered["source"] = numbered["source"] | {"class_names": ["0", "1"]}
+    assert "Labels:" not in render(numbered)
+
+
+def test_an_empty_entry_of_the_source_has_no_row() -> None:
+    made = validation("digits")
+    made["source"] = made["source"] | {"skipped": {"count": 0, "first": []}}
+    page = render(made)
+    assert "skipped.count" in page
+    assert "skipped.first" not in page

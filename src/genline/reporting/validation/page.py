@@ -15,6 +15,7 @@ from genline.reporting.validation.items import OFFENDERS, Shown
 from genline.reporting.validation.skeleton import environment, plain
 from genline.reporting.validation.wording import COLUMNS, sentence
 
+_CLASSES = 20  # named at the top
 # What an expectation that is not met does, by its severity in the suite.
 _CONSEQUENCES = {"fail": "stops the line", "warn": "warns only"}
 
@@ -59,9 +60,19 @@ def render(
         constant=constant,
         drift=shown_drift(drift),
         skipped=(result["source"].get("skipped") or {}).get("count", 0),
-        source=_flatten(result["source"]),
+        classes=class_names(result["source"]),
+        source=[(name, value) for name, value in _flatten(result["source"]) if value],
         chart=(histogram.WIDTH, histogram.HEIGHT),
     )
+
+
+def class_names(source: Mapping[str, Any]) -> str:
+    """Which number of a label is which class, of the first; '' where numbers are the names."""
+    names = [str(name) for name in source.get("class_names") or []]
+    if names == [str(number) for number in range(len(names))]:
+        return ""
+    more = f" and {len(names) - _CLASSES} more" if len(names) > _CLASSES else ""
+    return ", ".join(f"{i} is {name}" for i, name in enumerate(names[:_CLASSES])) + more
 
 
 def _row(expectation: Mapping[str, Any], shown: Mapping[str, Shown], most: int) -> dict[str, Any]:

@@ -65,6 +65,7 @@ _DRIFT = {
 
 # The columns of the item tables of genline.data.validation.
 COLUMNS = {
+    "digest": "A hash of an item’s content: equal items have the same.",
     "label": "The class of an item, or the part of the source it is from.",
     "split": "The split that the source gives an item.",
     "file": "The file an image is from.",
