@@ -14,9 +14,8 @@ from genline.reporting.inputs import Dataset, Experiment
 from genline.reporting.preparation import preparation
 from genline.reporting.provenance import flat, versions
 from genline.reporting.tables import BASELINES, control_rows, metric_rows, together
-from genline.reporting.validation.page import class_names
 from genline.reporting.validation.skeleton import environment
-from genline.reporting.validation.wording import sentence
+from genline.reporting.validation.wording import class_names, sentence
 from genline.reporting.verdict import judge
 
 _TEMPLATES = Path(__file__).parent / "templates"

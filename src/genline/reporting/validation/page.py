@@ -13,9 +13,8 @@ from genline.reporting.validation import histogram
 from genline.reporting.validation.drift import shown as shown_drift
 from genline.reporting.validation.items import OFFENDERS, Shown
 from genline.reporting.validation.skeleton import environment, plain
-from genline.reporting.validation.wording import COLUMNS, sentence
+from genline.reporting.validation.wording import COLUMNS, class_names, sentence
 
-_CLASSES = 20  # named at the top
 # What an expectation that is not met does, by its severity in the suite.
 _CONSEQUENCES = {"fail": "stops the line", "warn": "warns only"}
 
@@ -64,15 +63,6 @@ def render(
         source=[(name, value) for name, value in _flatten(result["source"]) if value],
         chart=(histogram.WIDTH, histogram.HEIGHT),
     )
-
-
-def class_names(source: Mapping[str, Any]) -> str:
-    """Which number of a label is which class, of the first; '' where numbers are the names."""
-    names = [str(name) for name in source.get("class_names") or []]
-    if names == [str(number) for number in range(len(names))]:
-        return ""
-    more = f" and {len(names) - _CLASSES} more" if len(names) > _CLASSES else ""
-    return ", ".join(f"{i} is {name}" for i, name in enumerate(names[:_CLASSES])) + more
 
 
 def _row(expectation: Mapping[str, Any], shown: Mapping[str, Shown], most: int) -> dict[str, Any]:

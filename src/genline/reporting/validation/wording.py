@@ -62,6 +62,7 @@ _DRIFT = {
     "psi_beyond_chance": "the population stability index of every column exceeds chance by {range}",
     "kl": "the divergence (KL) of every column, in nats, is {range}",
 }
+_CLASSES = 20  # named of more
 
 # The columns of the item tables of genline.data.validation.
 COLUMNS = {
@@ -121,6 +122,15 @@ def sentence(expectation: Mapping[str, Any]) -> str:
         return f"{words} ({arguments})" if arguments else words
     parts = {name: plain(value) for name, value in kwargs.items()}
     return template.format_map(_Parts(parts | _parts(kwargs)))
+
+
+def class_names(source: Mapping[str, Any]) -> str:
+    """Which number of a label is which class, of the first; '' where numbers are the names."""
+    names = [str(name) for name in source.get("class_names") or []]
+    if names == [str(number) for number in range(len(names))]:
+        return ""
+    more = f" and {len(names) - _CLASSES} more" if len(names) > _CLASSES else ""
+    return ", ".join(f"{i} is {name}" for i, name in enumerate(names[:_CLASSES])) + more
 
 
 def _told_by_column(kind: str, kwargs: Mapping[str, Any], table: Any) -> str | None:
