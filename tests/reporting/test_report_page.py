@@ -291,7 +291,7 @@ def test_a_text_gan_and_its_control_have_a_curve_each() -> None:
     panels = {p.title: p for p in training_panels("e", "text", "text_gan", curve)}
     found = panels["Energy distance of samples"]
     assert found.legend == ("generator", "control")
-    assert "normalised n-gram counts" in found.unit
+    assert "n-gram counts" in found.unit
     assert "may fall below 0" in found.note
     (alone,) = training_panels("e", "image", "image_gan", {"valid_distance": [(1.0, 0.2)]})
     assert alone.legend == ("validation",)

@@ -94,7 +94,7 @@ def curve_and_points(
             axes.annotate(
                 p.label,
                 (p.x, p.y),
-                (14 * right, 8 * up),
+                (19 * right, 10 * up),
                 textcoords="offset points",
                 ha="center",
                 va="center",

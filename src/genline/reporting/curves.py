@@ -65,10 +65,10 @@ _UNITS = {
     "squared_gradient_generated": "squared norm",
     "gradient": "norm",
     "code_information": "nats per {item}",
-    "distance": "energy distance, {space}",
+    "distance": "distance of {space}",
 }
 # What the energy distance is measured in, by kind.
-_SPACES = {"image": "pixels in [−1, 1]", "text": "normalised n-gram counts"}
+_SPACES = {"image": "pixels in [−1, 1]", "text": "n-gram counts"}
 _NOTES = {
     "distance": "An estimate without bias: where the true distance is near 0 it may fall below 0."
 }

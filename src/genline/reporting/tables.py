@@ -144,7 +144,7 @@ def _row(name: str, models: Sequence[Experiment]) -> Row:
     cells = tuple(None if m is None else cell(m, i == leader) for i, m in enumerate(found))
     return Row(
         name=name,
-        title=_common([m["title"] for m in present]),
+        title=common([m["title"] for m in present]),
         about=_notes([(e.name, m["about"]) for e, m in zip(models, found, strict=True) if m]),
         unit=first["unit"],
         arrow=_ARROWS[first["better"]],
@@ -156,7 +156,7 @@ def _row(name: str, models: Sequence[Experiment]) -> Row:
     )
 
 
-def _common(titles: Sequence[str]) -> str:
+def common(titles: Sequence[str]) -> str:
     """The title of a row; where models come by the figure in different ways, up to the comma."""
     return titles[0] if len(set(titles)) == 1 else titles[0].partition(",")[0]
 
