@@ -97,7 +97,7 @@ def test_what_an_unmet_expectation_does_is_said_in_words() -> None:
 def test_every_column_of_the_item_tables_is_told_in_words() -> None:
     from genline.data.validation.tables import IDENTITIES, IMAGE_COLUMNS, TEXT_COLUMNS
 
-    assert set(COLUMNS) == (set(IMAGE_COLUMNS) | set(TEXT_COLUMNS)) - set(IDENTITIES) | {"digest"}
+    assert set(COLUMNS) == (set(IMAGE_COLUMNS) | set(TEXT_COLUMNS)) - set(IDENTITIES)
     result = validation("digits")
     result["columns"][0]["name"] = "entropy"
     assert "in bits: 0 for a blank one" in render(result)
@@ -236,6 +236,11 @@ def test_an_empty_suite_is_not_praised() -> None:
             "expect_column_values_to_be_in_set",
             {"column": "leaked", "value_set": [False], "mostly": 0.99},
             "In at least 99 % of the items, the value is false",
+        ),
+        (
+            "expect_column_values_to_be_unique",
+            {"column": "digest"},
+            "No item equals another (the digest is a hash of its content)",
         ),
         (
             "expect_column_values_to_be_odd",

@@ -66,7 +66,6 @@ _CLASSES = 20  # named of more
 
 # The columns of the item tables of genline.data.validation.
 COLUMNS = {
-    "digest": "A hash of an item’s content: equal items have the same.",
     "label": "The class of an item, or the part of the source it is from.",
     "split": "The split that the source gives an item.",
     "file": "The file an image is from.",
@@ -141,6 +140,8 @@ def _told_by_column(kind: str, kwargs: Mapping[str, Any], table: Any) -> str | N
         if every and kind == "expect_column_values_to_be_between" and column in _DRIFT:
             return f"Since the version before, {_DRIFT[column]}"
         return template and f"Since the version before: {template}"
+    if every and kind == "expect_column_values_to_be_unique" and column == "digest":
+        return "No item equals another (the digest is a hash of its content)"
     if every and kind == "expect_column_values_to_be_in_set" and kwargs.get("value_set") == [False]:
         return _NEVER.get(column)
     return None
