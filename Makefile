@@ -42,7 +42,7 @@ repro: $(READY) ## run the pipeline: everything out of date, and nothing else
 	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 || $(BIN)/dvc config --local core.no_scm true
 	@$(BIN)/genline check
 	@$(BIN)/dvc repro || { status=$$?; \
-	  echo "The line stopped; nothing that was made before is lost: \`$(BIN)/dvc checkout\` brings back the last good outputs."; \
+	  echo "The line stopped; nothing that was made before is lost: \`git restore reports\` and \`$(BIN)/dvc checkout\` bring back the last good outputs."; \
 	  exit $$status; }
 	@$(BIN)/genline summary
 

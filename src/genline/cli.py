@@ -88,7 +88,10 @@ def _let_go_of_output() -> None:
 def _interrupted() -> str:
     # DVC takes a stage's old outputs away before it starts the stage.
     if "DVC_STAGE" in os.environ:
-        return "interrupted; `dvc repro` goes on, `dvc checkout` brings the last outputs back"
+        return (
+            "interrupted; `dvc repro` goes on; `git restore reports` and `dvc checkout` bring the "
+            "last outputs back"
+        )
     return "interrupted; run it again to go on"
 
 
@@ -238,8 +241,8 @@ def _sample(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant",
         default=None,
-        help="which sampler; of an image VAE gmm (default) or prior, of a text GAN generator "
-        "(default) or control; the other families have one",
+        help="which sampler; of an image VAE one of its model.samplers (gmm, two_stage, prior), of "
+        "a text GAN generator (default) or control; the other families have one",
     )
     parser.add_argument(
         "--temperature",

@@ -63,7 +63,7 @@ def test_an_interrupt_of_a_pipeline_says_how_the_last_outputs_come_back(
     assert cli.main(["check"]) == 130
     text = said(capsys)
     assert "`dvc repro` goes on" in text
-    assert "`dvc checkout` brings the last outputs back" in text
+    assert "`git restore reports` and `dvc checkout` bring the last outputs back" in text
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_a_suite_that_cannot_be_read_is_refused(project: Path, suite: str, words
     [
         ("experiments.digits-vae.register.metric", "fidd", "did you mean 'fid'?"),
         ("experiments.digits-gan.register.metric", "nll", "family 'image_gan'"),
+        ("experiments.digits-gan.train.objective", "wasserstein", "use gradient_penalty: 10"),
         ("experiments.docstrings-vae.register.metric", "lm_perplexity", "did you mean"),
         ("experiments.digits-vae.train.clip", float("inf"), "clip is infinite; wanted: a number"),
         ("experiments.digits-vae.train.clip", float("nan"), "clip is not a number"),

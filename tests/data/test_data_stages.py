@@ -369,3 +369,25 @@ def test_a_result_that_does_not_say_so_is_no_success(project: Path, content: str
     Path("data/validated/pictures/result.json").write_text(content)
     with pytest.raises(DataError, match="validation of 'pictures' failed"):
         prepare.run("pictures")
+
+
+def test_sentences_of_one_text_stay_in_one_split_and_are_counted(project: Path) -> None:
+    pairs = [f"{first} {second}" for first, second in zip(TEXTS[:300], TEXTS[300:600], strict=True)]
+    write_texts(pairs)
+    with_params("prose", "prepare", sentences="en", unknown="keep", vocabulary=500)
+    validate.run("prose")
+    prepare.run("prose")
+    data = load_texts("data/prepared/prose")
+    assert data.meta["texts"] == 600
+    assert sum(data.meta["counts"].values()) + sum(data.meta["dropped"].values()) == 600
+    tokenizer = TextTokenizer.load(data.tokenizer_file)
+    homes = {
+        tokenizer.decode(split[i]): name
+        for name, split in ((name, data.split(name)) for name in SPLITS)
+        for i in range(len(split))
+    }
+    both = [
+        pair for pair in zip(TEXTS[:300], TEXTS[300:600], strict=True) if set(pair) <= set(homes)
+    ]
+    assert len(both) > 100
+    assert all(homes[first] == homes[second] for first, second in both)

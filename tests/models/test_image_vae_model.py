@@ -214,7 +214,7 @@ def test_a_normed_mean_keeps_the_kl_above_its_floor() -> None:
     gives."""
     vae = make(mean_norm=0.8).train()
     with torch.no_grad():
-        vae.encoder.head.weight[:3].mul_(5.0)  # well above the ε of batch normalisation
+        vae.encoder.head.weight.mul_(0.1)  # means that hardly vary
     mean, log_variance = vae.posterior(images(64))
     kl = kl_to_standard_normal(mean, log_variance).mean(0)
     assert (kl >= 0.99 * 0.8**2 / 2).all()

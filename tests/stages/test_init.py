@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -20,6 +21,8 @@ from genline.data.prepared import load_images, load_texts
 from genline.data.sources.items import TextItem
 from genline.data.starting.look import look
 from genline.data.starting.settings import prepare_texts
+from genline.data.starting.suite import suite
+from genline.data.validation.tables import IMAGE_COLUMNS
 from genline.stages import download, init, prepare, validate
 
 ROOT = Path(__file__).parents[2]
@@ -295,3 +298,31 @@ def test_texts_with_html_or_too_long_ones_say_what_becomes_of_them(project: Path
     assert (found["html"], found["too_long"], found["max_tokens"]) == ("strip", "cut", 128)
     through("t")
     assert load_texts("data/prepared/t").split("train").lengths.max() == 128
+
+
+def test_the_suite_names_even_classes_what_splits_share_and_drift(project: Path) -> None:
+    rows = [
+        {"text": t, "label": "abc"[i % 3], "split": "test" if i > 150 else "train"}
+        for i, t in enumerate(sentences())
+    ]
+    rows.append({"text": sentences()[0], "label": "a", "split": "test"})
+    with Path("notes.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ["text", "label", "split"])
+        table.writeheader()
+        table.writerows(rows)
+    init.run("notes.csv", None)
+    written = yaml.safe_load(Path("data/expectations/notes.yaml").read_text())
+    found = {e.get("column", e["type"]): e for e in written["expectations"]}
+    assert found["label"]["partition_object"]["values"] == ["a", "b", "c"]
+    assert [found[c]["severity"] for c in ("equal_across", "leaked", "digest")] == ["warn"] * 3
+    assert found["script"]["value_set"] == ["Latin"]
+    assert [e["column"] for e in written["drift"]] == ["psi_beyond_chance", "kl"]
+    download.run("notes")
+    validate.run("notes")
+
+
+def test_classes_are_listed_only_while_they_are_few() -> None:
+    table = pd.DataFrame({name: [0] * 150 for name in IMAGE_COLUMNS}).assign(label=range(150))
+    found = yaml.safe_load(suite(table, "image", "items.parquet"))["expectations"]
+    (labels,) = [e for e in found if e.get("column") == "label"]
+    assert (labels["min_value"], labels["max_value"]) == (0, 149)

@@ -24,12 +24,12 @@ from genline.training.recipes.image_hybrid import ImageHybridRecipe, build
 MODEL = Model(network="mlp", latent=4, width=32, layers=1)
 TRAIN = Train(
     steps=1000,
-    batch=32,
+    batch=16,
     objective="vae_gan",
     discriminator=Discriminator(width=32, layers=1, norm="spectral"),
     adversarial=0.1,
     beta=0.1,
-    learning_rate=0.003,
+    learning_rate=0.006,
     decay=0.0,
     beta1=0.5,
     beta2=0.9,
@@ -65,9 +65,9 @@ def test_samples_and_reconstructions_come_nearer_to_the_data(
 ) -> None:
     made = recipe(digits, {"network": network, "width": width}, objective=objective)
     untrained = made.validate(0)
-    rows = [{k: v.item() for k, v in made.step(step).items()} for step in range(40)]
+    rows = [{k: v.item() for k, v in made.step(step).items()} for step in range(25)]
     assert all(torch.isfinite(torch.tensor(list(row.values()))).all() for row in rows)
-    trained = made.validate(40)
+    trained = made.validate(25)
     assert trained["valid_distance"] < 0.9 * untrained["valid_distance"]
     assert trained["valid_squared_error"] < untrained["valid_squared_error"]
 
@@ -75,7 +75,7 @@ def test_samples_and_reconstructions_come_nearer_to_the_data(
 def test_an_adversarial_autoencoder_draws_its_latents_to_the_prior(digits: PreparedImages) -> None:
     def spread(adversarial: float) -> float:
         made = recipe(digits, objective="adversarial_autoencoder", adversarial=adversarial)
-        for step in range(120):
+        for step in range(60):
             made.step(step)
         codes = made.average.module.encode(torch.tensor(digits.split("valid").images))
         return float((codes.var(0).log()).square().mean())

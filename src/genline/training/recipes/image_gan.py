@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from genline.core.seeds import derive_seed
 from genline.data.batches import ShuffledBatches
-from genline.data.prepared import PreparedImages, SplitName
+from genline.data.prepared import PreparedImages
 from genline.models.image_gan.codes import information
 from genline.models.image_gan.combinations import refuse
 from genline.models.image_gan.config import Model, Train
@@ -23,17 +22,17 @@ from genline.models.image_gan.regularisers import (
 )
 from genline.models.initialisation import seeded
 from genline.models.networks.batch_norm import settling
-from genline.models.networks.energy import energy_distance
 from genline.models.networks.pixels import normalise
+from genline.training.engine.adversaries import (
+    SETTLING,
+    ValidationDistance,
+    gradient_norm,
+    measured_every,
+)
 from genline.training.engine.augmentation import augment
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import linear_decay
-
-_VALIDATION_SAMPLES = 1000
-_VALIDATION_IMAGES = 2000  # at most; the distance costs their square
-_SETTLING = 16  # batches that the statistics of batch normalisation are of
-_MEASURES = 100  # of the gradients' norms, over the whole training
 
 
 class ImageGANRecipe(Recipe):
@@ -52,12 +51,12 @@ class ImageGANRecipe(Recipe):
         refuse(model, train, data.spec.shape, data.spec.classes)
         self.context, self.train, self.steps = context, train, train.steps
         self.validate_every, self.spec = train.validate_every, data.spec
-        self.measure_every = max(1, train.steps // _MEASURES)
+        self.measure_every = measured_every(train.steps)
         # All real images, as grey levels on the device.
         real = data.split("train")
         self.images = context.tensor(real.images)
         self.labels = context.tensor(real.labels) if model.conditional else None
-        self.held_out = self._held_out(data, "valid")
+        self.distance = ValidationDistance(context, data)
         self.batches = ShuffledBatches(
             len(self.images), train.batch, derive_seed(context.seed, "batches")
         )
@@ -121,12 +120,12 @@ class ImageGANRecipe(Recipe):
             "discriminator_loss": loss,
             "discriminator_accuracy": self.objective.accuracy(on_real, on_fake),
         }
-        loss = loss - self._information(features, noise, figures)
+        loss = self._informed(loss, features, noise, figures)
         if step % self.train.r1_every == 0:
             loss = loss + self._penalties(real, fake, labels, figures)
         self._apply(loss, self.discriminator, self.optimizer_d)
         if step % self.measure_every == 0:
-            figures["discriminator_gradient"] = _norm(self.discriminator)
+            figures["discriminator_gradient"] = gradient_norm(self.discriminator)
         if self.train.clip_weights:
             clip_weights(self.discriminator, self.train.clip_weights)
         return figures
@@ -142,13 +141,13 @@ class ImageGANRecipe(Recipe):
                 wanted, on_real = self._read(self._changed(real), labels)
         loss = self.objective.generator(on_real, on_fake)
         figures = {"loss": loss}
-        loss = loss - self._information(features, noise, figures)
+        loss = self._informed(loss, features, noise, figures)
         if self.train.feature_matching:
             figures["feature_matching"] = feature_matching(wanted, features)
             loss = loss + self.train.feature_matching * figures["feature_matching"]
         self._apply(loss, self.gan, self.optimizer_g)
         if step % self.measure_every == 0:
-            figures["generator_gradient"] = _norm(self.gan)
+            figures["generator_gradient"] = gradient_norm(self.gan)
         return figures
 
     def _judged(
@@ -193,16 +192,19 @@ class ImageGANRecipe(Recipe):
             total = total + train.gradient_penalty * train.r1_every * penalty
         return total
 
-    def _information(
-        self, features: Tensor, noise: Tensor, figures: dict[str, Tensor]
-    ) -> Tensor | float:
-        """What the features of generated images tell of their codes, weighted; 0 without codes."""
+    def _informed(
+        self, loss: Tensor, features: Tensor, noise: Tensor, figures: dict[str, Tensor]
+    ) -> Tensor:
+        """``loss`` less what the features of generated images tell of their codes, if any.
+
+        Chen et al. 2016, equation 6: both networks learn to pass the codes on.
+        """
         if self.discriminator.reader is None:
-            return 0.0
+            return loss
         drawn = noise[:, self.gan.latent :]
         told = information(self.discriminator.reader(features), drawn, self.gan.codes)
         figures["code_information"] = told
-        return self.train.information * told
+        return loss - self.train.information * told
 
     def _changed(self, images: Tensor) -> Tensor:
         return augment(images, self.train.diff_augment, self.changes)
@@ -219,41 +221,24 @@ class ImageGANRecipe(Recipe):
         self.context.fabric.backward(loss)
         optimizer.step()
 
-    def _held_out(self, data: PreparedImages, split: SplitName) -> Tensor:
-        """Real images as the networks see them, evenly taken where there are many."""
-        images = data.split(split).images
-        if len(images) > _VALIDATION_IMAGES:
-            images = images[:: -(-len(images) // _VALIDATION_IMAGES)]
-        return normalise(self.context.tensor(images), self.spec.levels)
-
     @torch.no_grad()
     def validate(self, step: int) -> dict[str, float]:
-        """Energy distance of the averaged generator's images to the validation split.
-
-        The same latents every time, so that its course is the generator's and not the draw's.
-        """
-        gan, noise = self.average.module, self.context.generator("validation")
+        """Energy distance of the averaged generator's images to the validation split."""
+        gan = self.average.module
         assert isinstance(gan, ImageGAN)
         self._settle(gan)
-        generated = normalise(gan.sample(_VALIDATION_SAMPLES, noise), self.spec.levels)
-        found = energy_distance(generated, self.held_out)
-        return {"valid_distance": found.distance, "valid_distance_error": found.error}
+        return self.distance.of(gan)
 
     def _settle(self, gan: ImageGAN) -> None:
         """Statistics of batch normalisation of the averaged weights themselves."""
         noise = self.context.generator("statistics")
         with settling(gan) as wanted:
-            for _ in range(_SETTLING if wanted else 0):
+            for _ in range(SETTLING if wanted else 0):
                 labels = gan.draw_labels(self.train.batch, noise) if gan.classes else None
                 gan.generate(gan.draw_noise(self.train.batch, noise), labels)
 
     def result(self) -> dict[str, Tensor]:
         return self.average.module.state_dict()
-
-
-def _norm(network: nn.Module) -> Tensor:
-    """The Euclidean norm of the gradient of all weights together."""
-    return get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
 
 
 def build(context: Context, data: PreparedImages, model: Model, train: Train) -> Recipe:

@@ -7,7 +7,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from torch.nn.utils import get_total_norm
 
 from genline.core.seeds import derive_seed
 from genline.data.batches import ShuffledBatches
@@ -16,20 +15,20 @@ from genline.models.image_hybrid.config import Model, Train
 from genline.models.image_hybrid.model import ImageHybrid
 from genline.models.initialisation import seeded
 from genline.models.networks.batch_norm import settling
-from genline.models.networks.energy import energy_distance
 from genline.models.networks.gaussian import draw_posterior, kl_to_standard_normal
 from genline.models.networks.image_encoders import image_encoder
 from genline.models.networks.mlp import mlp
 from genline.models.networks.pixels import normalise
 from genline.models.networks.spectral import normalise_spectra
+from genline.training.engine.adversaries import (
+    SETTLING,
+    ValidationDistance,
+    gradient_norm,
+    measured_every,
+)
 from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import linear_decay
-
-_VALIDATION_SAMPLES = 1000
-_VALIDATION_IMAGES = 2000  # at most; the distance costs their square
-_SETTLING = 16  # batches that the statistics of batch normalisation are of
-_MEASURES = 100  # of the gradients' norms, over the whole training
 
 
 class Adversary(nn.Module):
@@ -67,11 +66,9 @@ class ImageHybridRecipe(Recipe):
         super().__init__()
         self.context, self.train, self.steps = context, train, train.steps
         self.validate_every, self.spec = train.validate_every, data.spec
-        self.measure_every = max(1, train.steps // _MEASURES)
+        self.measure_every = measured_every(train.steps)
         self.images = context.tensor(data.split("train").images)
-        valid = data.split("valid").images
-        held_out = context.tensor(valid[:: -(-len(valid) // _VALIDATION_IMAGES)])
-        self.held_out = normalise(held_out, self.spec.levels)
+        self.distance = ValidationDistance(context, data)
         self.batches = ShuffledBatches(
             len(self.images), train.batch, derive_seed(context.seed, "batches")
         )
@@ -106,8 +103,8 @@ class ImageHybridRecipe(Recipe):
         else:
             figures = self._adversarial_autoencoder(x, rebuilt, z, prior)
         if step % self.measure_every == 0:
-            figures["generator_gradient"] = _norm(self.hybrid)
-            figures["discriminator_gradient"] = _norm(self.adversary)
+            figures["generator_gradient"] = gradient_norm(self.hybrid)
+            figures["discriminator_gradient"] = gradient_norm(self.adversary)
         self.average.update(self.hybrid)
         return figures
 
@@ -180,27 +177,17 @@ class ImageHybridRecipe(Recipe):
         hybrid, statistics = self.average.module, self.context.generator("statistics")
         assert isinstance(hybrid, ImageHybrid)
         with settling(hybrid) as wanted:
-            for _ in range(_SETTLING if wanted else 0):
+            for _ in range(SETTLING if wanted else 0):
                 shape = (self.train.batch, hybrid.latent)
                 noise = torch.randn(shape, generator=statistics, device=self.context.device)
                 hybrid.generate(noise)
-        drawn = hybrid.sample(_VALIDATION_SAMPLES, self.context.generator("validation"))
-        found = energy_distance(normalise(drawn, self.spec.levels), self.held_out)
-        rebuilt = hybrid.generate(hybrid.posterior(self.held_out)[0])
-        error = float((rebuilt - self.held_out).double().square().mean())
-        return {
-            "valid_distance": found.distance,
-            "valid_distance_error": found.error,
-            "valid_squared_error": error,
-        }
+        real = self.distance.images
+        rebuilt = hybrid.generate(hybrid.posterior(real)[0])
+        error = float((rebuilt - real).double().square().mean())
+        return {**self.distance.of(hybrid), "valid_squared_error": error}
 
     def result(self) -> dict[str, Tensor]:
         return self.average.module.state_dict()
-
-
-def _norm(network: nn.Module) -> Tensor:
-    """The Euclidean norm of the gradient of all weights together."""
-    return get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
 
 
 def build(context: Context, data: PreparedImages, model: Model, train: Train) -> Recipe:
