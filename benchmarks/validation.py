@@ -155,21 +155,16 @@ def main() -> None:
             measure(name, folder)
 
 
-def child(name: str, place: Path) -> None:
-    """One measurement, in a process of its own: its seconds, those of its processor, its memory."""
-    spent = reviews(place) if name == "reviews" else rows(place, name != "rows")
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(spent, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("name", nargs="?", choices=LIMITS, help="one alone; default: all")
-    parser.add_argument("place", nargs="?", type=Path, help="the project it is measured in")
-    arguments = parser.parse_args()
-    if arguments.name and not arguments.place:
-        parser.error("with a name, the folder of a project is wanted too")
-    if arguments.name:
-        child(arguments.name, arguments.place)
-    else:
+    # What one of its own processes is for, and where.
+    parser.add_argument("name", nargs="?", choices=LIMITS, help=argparse.SUPPRESS)
+    parser.add_argument("folder", nargs="?", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.name is None:
         main()
+    else:
+        place = asked.folder
+        spent = reviews(place) if asked.name == "reviews" else rows(place, asked.name != "rows")
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        print(spent, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
