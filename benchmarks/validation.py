@@ -10,6 +10,7 @@ version before to tell drift from.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import shutil
@@ -155,10 +156,15 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    # What one of its own processes is for, and where.
+    parser.add_argument("name", nargs="?", choices=LIMITS, help=argparse.SUPPRESS)
+    parser.add_argument("folder", nargs="?", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.name is None:
         main()
     else:
-        place = Path(sys.argv[2])
-        spent = reviews(place) if sys.argv[1] == "reviews" else rows(place, sys.argv[1] != "rows")
+        place = asked.folder
+        spent = reviews(place) if asked.name == "reviews" else rows(place, asked.name != "rows")
         used = resource.getrusage(resource.RUSAGE_SELF)
         print(spent, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
