@@ -107,6 +107,21 @@ def entry(preset: Path) -> tuple[str, dict[str, Any]]:
     return name, found
 
 
+def change(section: dict[str, Any], asked: argparse.Namespace) -> None:
+    """Put into a preset's entry what the command line says otherwise."""
+    for key, part in (
+        ("batch", "train"),
+        ("draws", "evaluate"),
+        ("importance_samples", "evaluate"),
+    ):
+        if (value := getattr(asked, key)) is not None:
+            section[part][key] = value
+    if asked.samplers:
+        section["model"]["samplers"] = asked.samplers.split(",")
+    if asked.components:
+        section["model"]["gmm_components"] = [asked.components]
+
+
 def synchronised() -> float:
     torch.cuda.synchronize()
     return time.perf_counter()
@@ -214,15 +229,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing; 0: none")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--steps", type=int, default=0, help="of the training; 0: none")
+    parser.add_argument("--draws", type=int, help="instead of the preset's")
+    parser.add_argument("--most", type=int, help="images of a set, instead of the preset's")
     parser.add_argument("--importance-samples", type=int, help="instead of the preset's")
+    parser.add_argument("--samplers", help="of a VAE, such as gmm,prior, instead of the preset's")
+    parser.add_argument("--components", type=int, help="of the gmm, instead of the preset's")
     parser.add_argument("--evaluator", type=Path, help="models/evaluators/<dataset>")
     parser.add_argument("--out", type=Path, help="folder of the model, its samples and figures")
     asked = parser.parse_args()
     name, section = entry(asked.preset)
-    if asked.batch:
-        section["train"]["batch"] = asked.batch
-    if asked.importance_samples and "importance_samples" in section["evaluate"]:
-        section["evaluate"]["importance_samples"] = asked.importance_samples
+    change(section, asked)
     config = family_config(section["family"])
     model = parse_section(config.Model, section["model"], "model")
     full = parse_section(config.Train, section["train"], "train")

@@ -40,7 +40,7 @@ class Context:
         if self.device.type == "cuda" and array.nbytes <= _AT_A_STEP:
             # From page-locked memory it is queued behind the work before it; any other copy would
             # wait for that, and the GPU would idle until its next work has come.
-            return torch.tensor(array, pin_memory=True).to(self.device, non_blocking=True)
+            return torch.tensor(array).pin_memory().to(self.device, non_blocking=True)
         return torch.tensor(array, device=self.device)
 
 
