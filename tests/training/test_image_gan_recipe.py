@@ -188,6 +188,16 @@ def test_training_with_each_option_is_finite_learns_and_resumes_exactly(
         assert torch.equal(value, rest.result()[name]), name
 
 
+@pytest.mark.parametrize("changes", [{"r2_gamma": 0.1}, {"gradient_penalty": 1.0}])
+def test_penalties_on_generated_images_work_in_bf16(
+    digits: PreparedImages, changes: dict[str, float]
+) -> None:
+    context = Context(Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"), 3)
+    made = build(context, digits, MODEL, TRAIN.model_copy(update=changes))
+    assert isinstance(made, ImageGANRecipe)
+    assert all(torch.isfinite(torch.tensor(list(row.values()))).all() for row in run(made, 5))
+
+
 def test_what_a_step_measures_is_what_its_options_add(digits: PreparedImages) -> None:
     plain = {"loss", "discriminator_loss", "discriminator_accuracy"}
     norms = {"generator_gradient", "discriminator_gradient"}

@@ -17,6 +17,8 @@ from genline.training.engine.averages import ExponentialAverage
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+_AT_A_STEP = 2**20  # bytes: more than a step's indices or texts
+
 
 @dataclass(frozen=True)
 class Context:
@@ -35,6 +37,10 @@ class Context:
 
     def tensor(self, array: Any) -> Tensor:
         """A copy of a numpy array on the training device."""
+        if self.device.type == "cuda" and array.nbytes <= _AT_A_STEP:
+            # From page-locked memory it is queued behind the work before it; any other copy would
+            # wait for that, and the GPU would idle until its next work has come.
+            return torch.tensor(array).pin_memory().to(self.device, non_blocking=True)
         return torch.tensor(array, device=self.device)
 
 

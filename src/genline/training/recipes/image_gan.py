@@ -103,7 +103,8 @@ class ImageGANRecipe(Recipe):
             noise = self.gan.draw_noise(len(real), self.noise)
             # The last batch's images are the generator's too.
             with torch.set_grad_enabled(repeat == repeats - 1), self.context.fabric.autocast():
-                fake = self.gan.generate(noise, labels)
+                # float32 from here on: penalties are differentiated outside of autocast.
+                fake = self.gan.generate(noise, labels).float()
             figures |= self._update_discriminator(step, real, fake.detach(), labels, noise)
         self.discriminator.requires_grad_(False)
         figures = self._update_generator(step, real, fake, labels, noise) | figures
