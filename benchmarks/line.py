@@ -8,6 +8,7 @@ script runs in; then once more with nothing changed. Prints each figure, its lim
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def row(name: str, value: float, limit: float, unit: str) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         locks = []
         for name in ("one", "two"):

@@ -9,6 +9,7 @@ address in MLFLOW_TRACKING_URI it fills that server instead of a database.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import shutil
@@ -79,6 +80,7 @@ def make(experiment: str, seed: int, data: str, section: dict[str, Any]) -> None
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
     environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -138,7 +138,7 @@ def trained(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path, nargs="?", default=ROOT / "data/prepared/docstrings")
     parser.add_argument(
         "preset", type=Path, nargs="?", default=ROOT / "presets/docstrings-text-vae-small.yaml"

@@ -9,9 +9,9 @@ split, so nothing here can look at the others. Takes about forty minutes on one 
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,14 @@ def score(experiment: str, changes: dict[str, Any], seed: int, folder: Path) -> 
 
 
 def main() -> None:
-    for experiment in sys.argv[1:] or CANDIDATES:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    known = ", ".join(CANDIDATES)
+    parser.add_argument("experiment", nargs="*", help=f"of {known} (default: all)")
+    asked = parser.parse_args().experiment
+    for name in asked:
+        if name not in CANDIDATES:
+            parser.error(f"no candidates for '{name}'; known: {known}")
+    for experiment in asked or CANDIDATES:
         for changes in CANDIDATES[experiment]:
             runs = []
             for seed in SEEDS:

@@ -241,8 +241,8 @@ def _sample(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant",
         default=None,
-        help="which sampler; of an image VAE gmm (default) or prior, of a text GAN generator "
-        "(default) or control; the other families have one",
+        help="which sampler; of an image VAE one of its model.samplers (gmm, two_stage, prior), of "
+        "a text GAN generator (default) or control; the other families have one",
     )
     parser.add_argument(
         "--temperature",

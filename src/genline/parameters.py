@@ -27,6 +27,7 @@ from genline.models.image_gan import config as image_gan
 from genline.models.image_gan.combinations import impossible
 from genline.models.image_hybrid import config as image_hybrid
 from genline.models.image_vae import config as image_vae
+from genline.models.text_gan import combinations as text_gan_combinations
 from genline.models.text_gan import config as text_gan
 from genline.models.text_vae import config as text_vae
 from genline.retraining.config import Retrain
@@ -93,6 +94,13 @@ class _TextGan(_Experiment):
     model: text_gan.Model
     train: text_gan.Train
     evaluate: EvaluateTexts
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        reason = text_gan_combinations.impossible(self.model, self.train)
+        if reason is not None:
+            raise ValueError(reason)
+        return self
 
 
 class _Params(Section):
@@ -187,6 +195,8 @@ def check(file: Path = PARAMS_FILE) -> None:
         metric, known = experiment.registration.metric, METRICS[family]
         if isinstance(experiment, _ImageVae):
             known = _of_image_vae(experiment.model)
+        if isinstance(experiment, _TextGan) and experiment.model.latent:
+            known = tuple(m for m in known if not m.startswith("perplexity"))
         if metric not in known:
             raise ParamsError(
                 f"{PARAMS_FILE}: experiments.{name}.register.metric is {found(metric)}, by which "

@@ -182,6 +182,20 @@ def test_the_vocabulary_is_learned_from_the_train_split_alone(project: Path) -> 
     assert data.meta["dropped"]["unknown_word"] == 0
 
 
+def test_a_large_share_of_unknown_tokens_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_params("prose", "prepare", unknown="keep", vocabulary=12)
+    validate.run("prose")
+    prepare.run("prose")
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if "<unk>" in row]
+    share = load_texts("data/prepared/prose").meta["unknown_tokens"]["train"]
+    assert f"{share:.1%} of train" in line
+    with_params("prose", "prepare", unknown="drop", vocabulary=500)
+    prepare.run("prose")
+    assert "<unk>" not in capsys.readouterr().out
+
+
 def test_what_cleaning_removes_is_counted(project: Path) -> None:
     long = " ".join(["word"] * 13) + "."
     write_texts([*TEXTS, "", " \t ", long, TEXTS[0].upper(), f"  {TEXTS[1]}\n"])
@@ -355,3 +369,25 @@ def test_a_result_that_does_not_say_so_is_no_success(project: Path, content: str
     Path("data/validated/pictures/result.json").write_text(content)
     with pytest.raises(DataError, match="validation of 'pictures' failed"):
         prepare.run("pictures")
+
+
+def test_sentences_of_one_text_stay_in_one_split_and_are_counted(project: Path) -> None:
+    pairs = [f"{first} {second}" for first, second in zip(TEXTS[:300], TEXTS[300:600], strict=True)]
+    write_texts(pairs)
+    with_params("prose", "prepare", sentences="en", unknown="keep", vocabulary=500)
+    validate.run("prose")
+    prepare.run("prose")
+    data = load_texts("data/prepared/prose")
+    assert data.meta["texts"] == 600
+    assert sum(data.meta["counts"].values()) + sum(data.meta["dropped"].values()) == 600
+    tokenizer = TextTokenizer.load(data.tokenizer_file)
+    homes = {
+        tokenizer.decode(split[i]): name
+        for name, split in ((name, data.split(name)) for name in SPLITS)
+        for i in range(len(split))
+    }
+    both = [
+        pair for pair in zip(TEXTS[:300], TEXTS[300:600], strict=True) if set(pair) <= set(homes)
+    ]
+    assert len(both) > 100
+    assert all(homes[first] == homes[second] for first, second in both)

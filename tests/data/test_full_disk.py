@@ -141,7 +141,7 @@ def fill_the_room() -> None:
     os.chdir("room")
     for name in ("texts.txt", "pictures"):
         Path(name).symlink_to(f"../{name}")
-    for size in range(4, 400, 8):
+    for size in range(4, 400, 16):
         subprocess.run(["mount", "-o", f"remount,size={size}k", "."], check=True)
         before = sorted(map(str, Path().iterdir()))
         try:
@@ -171,4 +171,4 @@ def test_on_a_full_file_system_the_file_is_named_and_nothing_is_left(project: Pa
     assert done.returncode == 0, done.stderr
     failed = done.stdout.split()
     assert failed[-1] == "done"
-    assert len(set(failed)) >= 4, failed
+    assert len(set(failed)) >= 3, failed

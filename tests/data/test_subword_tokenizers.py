@@ -18,6 +18,7 @@ from genline.core.errors import DataError
 from genline.data.prepared import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 from genline.data.tokenizer import TextTokenizer, piece_counter
 from genline.data.tokenizer.text_tokenizer import token_dtype
+from genline.data.tokenizer.thinning import thinned
 
 TEXTS = [
     "The cat sat on the mat, and the other cats sat there too.",
@@ -176,3 +177,11 @@ def test_tokens_are_counted_beforehand_where_that_is_possible() -> None:
         assert [count(t) for t in TEXTS] == [len(ids) for ids in tokenizer.encode(TEXTS)]
     assert piece_counter("bpe") is None
     assert piece_counter("unigram") is None
+
+
+def test_of_more_texts_than_memory_holds_every_so_many_are_trained_on() -> None:
+    texts = ["0123456789"] * 5 + ["一二三四五六七八九十"] * 5  # of weights 10 and 120
+    assert list(thinned(texts, 650)) == texts
+    assert list(thinned(texts, 649)) == texts[::2]
+    assert list(thinned(texts, 65)) == texts[::10]
+    assert list(thinned([], 1)) == []

@@ -51,13 +51,15 @@ class World:
     def origin(self) -> Path:
         return self.top / "origin.git"
 
-    def begin(self) -> None:
-        """The project's first commit, its remotes, and MLflow."""
+    def begin(self, values: dict[str, Any]) -> None:
+        """The project's first commit, with these keys of params.yaml, its remotes, and MLflow."""
         self._serve()
         project = Clone(self.top / "project")
         project.path.mkdir()
         copy_tree(project.path)
         _shrink(project)
+        for key, value in values.items():
+            project.set(key, value)
         (project.path / "dvc.lock").unlink(missing_ok=True)
         project.run("git", "init", "-q", "-b", "main")
         project.run("git", "init", "-q", "--bare", "-b", "main", str(self.origin))

@@ -22,13 +22,12 @@ REQUEST = f"refs/pull-requests/{BRANCH}"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Its first model, made from scrambled digits, is merged and champion."""
+    """A better model is promoted at once, until the first one is there."""
     world = World(tmp_path_factory.mktemp("loop"))
     try:
         images, labels = digits(600)
         world.data(scrambled(images), labels)
-        world.begin()
-        world.retrain(world.runner("first"))
+        world.begin({"retrain.promote": "at_once"})
         yield world
     finally:
         world.end()
@@ -53,14 +52,27 @@ def model(world: World, ref: str = BRANCH) -> str:
     )
 
 
-def test_a_first_model_waits_for_the_merge_and_then_is_champion(world: World) -> None:
-    refs = world.refs()
-    assert set(refs) == {MAIN, RESULT, REQUEST}
-    assert world.aliases() == {"challenger": model(world)}
-    world.merge()
-    run = world.retrain(world.runner("promoter"), "--only", "promote")
+def test_with_at_once_a_model_is_champion_as_soon_as_its_branch_is_pushed(world: World) -> None:
+    """And not before: a git remote that refuses, after the data were pushed, leaves all as it was.
+
+    The first model is made from scrambled digits.
+    """
+    runner, main = world.runner("first"), world.refs()[MAIN]
+    hook = world.origin / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho no room >&2\nexit 1\n")
+    hook.chmod(0o755)
+    assert "did not take" in one_line(world.retrain(runner, check=False))
+    assert world.refs() == {MAIN: main}
+    assert set(world.aliases()) == {"challenger"}
+    hook.unlink()
+    run = world.retrain(runner)
+    assert not run.stages  # what was made is not made again
     assert "is champion" in run.text
-    assert world.aliases() == {"champion": model(world, "main")}
+    assert set(world.refs()) == {MAIN, RESULT, REQUEST}
+    assert world.refs()[MAIN] == main
+    assert world.aliases() == {"champion": model(world)}
+    world.merge()
+    world.set({"retrain.promote": "on_merge"})
 
 
 def test_nothing_changed_is_said_within_seconds_and_does_nothing(world: World) -> None:
@@ -94,31 +106,6 @@ def test_good_new_data_is_offered_and_promoted_when_it_is_merged(world: World) -
     world.merge()
     assert "is champion" in world.retrain(world.runner("after")).text
     assert world.aliases() == {"champion": model(world, "main")}
-
-
-def test_with_at_once_a_better_model_is_champion_as_soon_as_the_branch_is_pushed(
-    world: World,
-) -> None:
-    """And not before it is: a git remote that refuses leaves all as it was."""
-    world.set({"retrain.promote": "at_once", f"experiments.{EXPERIMENT}.train.steps": 200})
-    before = world.refs(), world.aliases()
-    runner = world.runner("at-once")
-    hook = world.origin / "hooks/pre-receive"
-    hook.write_text("#!/bin/sh\necho no room >&2\nexit 1\n")
-    hook.chmod(0o755)
-    assert "did not take" in one_line(world.retrain(runner, check=False))
-    assert world.refs() == before[0]
-    assert world.aliases()["champion"] == before[1]["champion"]
-    hook.unlink()
-    run = world.retrain(runner)
-    assert "is champion" in run.text
-    assert not run.stages  # what was made is not made again
-    assert promotion(world)["against"] == before[1]["champion"]
-    assert world.aliases() == {"champion": model(world)}
-    assert world.refs()[MAIN] == before[0][MAIN]
-    assert "is champion" not in world.retrain(world.runner("once"), "--only", "promote").text
-    world.merge()
-    world.set({"retrain.promote": "on_merge"})
 
 
 @pytest.mark.parametrize(

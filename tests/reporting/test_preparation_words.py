@@ -33,3 +33,8 @@ def test_the_lengths_of_texts_of_subwords_are_told_in_characters_too() -> None:
     assert preparation("text", 1798, meta).sentence.endswith(
         ". A text has 21.3 characters on average and 1,040 at most, in 9.0 and 512 tokens (bpe)."
     )
+
+
+def test_where_items_are_split_into_sentences_these_are_the_texts() -> None:
+    meta = prepared("docstrings") | {"texts": 90_000}
+    assert " of 90,000 texts are used" in preparation("text", 1798, meta).sentence

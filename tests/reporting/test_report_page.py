@@ -15,6 +15,8 @@ from PIL import Image
 from test_validation_page import HOSTILE, Tags
 
 from genline.core.errors import DataError
+from genline.reporting.charts import Point, _beside
+from genline.reporting.curves import training_panels
 from genline.reporting.samples import write_texts
 from genline.stages import report
 
@@ -256,3 +258,58 @@ def test_a_broken_training_curve_is_named(line: Path, content: str) -> None:
     (line / "reports/training/digits-vae.csv").write_text(content)
     with pytest.raises(DataError, match=r"^reports/training/digits-vae\.csv"):
         report.run()
+
+
+def test_one_sentence_says_what_two_differences_say_alike(finished: Path) -> None:
+    for name in ("index.html", "report.md"):
+        text = " ".join(re.sub("<[^>]+>", "", (finished / "reports" / name).read_text()).split())
+        verdicts = text.count("docstrings-gan is no different from its control beyond noise")
+        assert verdicts == (2 if name == "index.html" else 1)  # the verdict, and the section
+
+
+def test_a_row_of_figures_made_in_different_ways_says_whose_is_which(line: Path) -> None:
+    path = Path("reports/evaluation/docstrings-gan.json")
+    record = json.loads(path.read_text())
+    figure = json.loads(Path("reports/evaluation/docstrings-vae.json").read_text())["metrics"]
+    own = figure["perplexity"] | {"title": "Perplexity", "about": "Of its own probabilities."}
+    record["metrics"]["perplexity"] = own
+    path.write_text(json.dumps(record))
+    report.run()
+    page = report.PAGE.read_text()
+    (row,) = [r for r in re.findall(r"(?s)<tr>.*?</tr>", page) if "Of its own prob" in r]
+    assert re.search(r'<th scope="row">Perplexity\s+<small>', row)
+    assert "docstrings-vae: What this figure says" in row
+    assert "docstrings-gan: Of its own probabilities." in row
+
+
+def test_a_text_gan_and_its_control_have_a_curve_each() -> None:
+    curve = {
+        "adversarial_loss": [(1.0, 0.5), (2.0, 0.4)],
+        "control_loss": [(3.0, 9.0), (4.0, 9.0)],
+        "valid_distance": [(1.0, 0.2), (2.0, 0.1), (3.0, 0.15), (4.0, -0.01)],
+    }
+    panels = {p.title: p for p in training_panels("e", "text", "text_gan", curve)}
+    found = panels["Energy distance of samples"]
+    assert found.legend == ("generator", "control")
+    assert "n-gram counts" in found.unit
+    assert "may fall below 0" in found.note
+    (alone,) = training_panels("e", "image", "image_gan", {"valid_distance": [(1.0, 0.2)]})
+    assert alone.legend == ("validation",)
+
+
+def test_labels_lie_beside_the_curve() -> None:
+    corner = [Point(0.0, 2.0, "a"), Point(1.0, 0.0, "b"), Point(3.0, 0.0, "c")]
+    ways = _beside(corner)
+    assert ways[0][1] > 0.5  # the curve goes down from there
+    assert ways[1][0] < 0 and ways[1][1] < 0  # outside of the corner
+    straight = _beside([Point(float(x), 1.0, "") for x in range(3)])
+    assert straight[1] == pytest.approx((0.0, -1.0)) or straight[1] == pytest.approx((0.0, 1.0))
+
+
+def test_the_names_of_classes_are_told(line: Path) -> None:
+    path = Path("data/validated/digits/result.json")
+    result = json.loads(path.read_text())
+    result["source"]["class_names"] = ["box", "disc"]
+    path.write_text(json.dumps(result))
+    report.run()
+    assert "Classes: 0 is box, 1 is disc." in report.PAGE.read_text()

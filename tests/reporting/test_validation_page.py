@@ -238,6 +238,11 @@ def test_an_empty_suite_is_not_praised() -> None:
             "In at least 99 % of the items, the value is false",
         ),
         (
+            "expect_column_values_to_be_unique",
+            {"column": "digest"},
+            "No item equals another (the digest is a hash of its content)",
+        ),
+        (
             "expect_column_values_to_be_odd",
             {"column": "x", "base": 2},
             "Column values to be odd (base = 2)",
@@ -410,3 +415,20 @@ def test_a_broken_character_is_shown_wherever_it_stands() -> None:
     shown = collect(iter([TextItem("line 1", text, "")]), ["line 1"], 0)["line 1"].text
     assert "\x00b" in shown
     assert shown.endswith("(10,001 characters in all)")
+
+
+def test_the_classes_are_named_at_the_top_where_they_have_names() -> None:
+    named = validation("digits")
+    named["source"] = named["source"] | {"class_names": ["box", "disc"]}
+    assert "Labels: 0 is box, 1 is disc." in render(named)
+    numbered = validation("digits")
+    numbered["source"] = numbered["source"] | {"class_names": ["0", "1"]}
+    assert "Labels:" not in render(numbered)
+
+
+def test_an_empty_entry_of_the_source_has_no_row() -> None:
+    made = validation("digits")
+    made["source"] = made["source"] | {"skipped": {"count": 0, "first": []}}
+    page = render(made)
+    assert "skipped.count" in page
+    assert "skipped.first" not in page

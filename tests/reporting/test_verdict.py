@@ -114,3 +114,19 @@ def test_a_likelihood_is_best_by_its_items_and_by_nothing_else() -> None:
     ]
     assert best("perplexity", found, items) == 1
     assert best("perplexity", found, [items[0], None]) is None
+
+
+def test_the_figures_of_a_verdict_add_up_as_shown() -> None:
+    records = [record("a", figure(0.5347862, 0.134)), record("b", figure(0.5475542, 0.168))]
+    said = judge("d", "image", records).sentence
+    assert "FID 0.535 against 0.548 for b: a difference of 0.013 (" in said
+
+
+def test_the_floor_reads_the_same_whatever_the_width_of_an_interval() -> None:
+    floors = {
+        judge("d", "image", [record("a", figure(0.7, half, floor=0.44719))]).distance_to_floor
+        for half in (0.4, 0.0004)
+    }
+    assert floors == {
+        "Real data against real data scores 0.447, the floor: a stands at 1.6 times it."
+    }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from genline.core.errors import ParamsError
+from genline.core.params import lookup
 from genline.retraining import budgets
 
 ROOT = Path(__file__).parents[2]
@@ -76,3 +78,12 @@ def test_every_budget_fits_the_projects_own_params(
             found = found[part]
         assert found == value, key
     assert copy.read_text().count("#") == (ROOT / "params.yaml").read_text().count("#")
+
+
+def test_the_small_budget_is_what_its_header_says() -> None:
+    text = (ROOT / "presets/budgets/small.yaml").read_text()
+    least, most = map(int, re.findall(r"(\d+) to (\d+) % of the default steps", text)[0])
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    steps = {key: value for key, value in yaml.safe_load(text).items() if key.endswith("steps")}
+    shares = [round(100 * value / lookup(params, key)) for key, value in steps.items()]
+    assert (min(shares), max(shares)) == (least, most)

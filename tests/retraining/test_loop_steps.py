@@ -291,3 +291,17 @@ def test_params_that_somebody_wrote_after_the_kill_are_theirs(dvc: Dvc) -> None:
     retrain("check")
     assert "steps: 9" in (dvc.root / "params.yaml").read_text()
     assert list(notes.iterdir()) == []
+
+
+def test_a_dry_run_says_first_what_would_stop_the_loop(
+    dvc: Dvc, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dvc.remote = False
+    (dvc.root / ".gitignore").write_text("/.genline/\n/more/\n")
+    (dvc.root / "notes.txt").write_text("")
+    Git(dvc.root).run("add", "notes.txt")
+    retrain(dry_run=True)
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert "would stop before anything is made: notes.txt differs from HEAD" in first
+    assert "would stop before anything is made: no DVC remote is set" in second
+    assert rest and not any("would stop" in line for line in rest)

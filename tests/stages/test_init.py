@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -20,6 +21,8 @@ from genline.data.prepared import load_images, load_texts
 from genline.data.sources.items import TextItem
 from genline.data.starting.look import look
 from genline.data.starting.settings import prepare_texts
+from genline.data.starting.suite import suite
+from genline.data.validation.tables import IMAGE_COLUMNS
 from genline.stages import download, init, prepare, validate
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +56,7 @@ def sentences(count: int = 200) -> list[str]:
 
 
 def source(path: str) -> dict[str, Any]:
-    return look(path)[1]
+    return look(path).source
 
 
 def added(name: str) -> Any:
@@ -219,8 +222,44 @@ def test_a_name_neither_on_disk_nor_in_the_catalogue_is_offered_the_nearest(
     shutil.copy(ROOT / "data/catalogue/mnist.yaml", "data/catalogue")
     with pytest.raises(DataError, match="did you mean 'mnist'"):
         init.run("mnit", None)
-    kind, found = look("mnist")
-    assert (kind, found) == ("image", {"name": "mnist", "path": "data/catalogue/mnist.yaml"})
+    found = look("mnist")
+    assert found.kind == "image"
+    assert found.source == {"name": "mnist", "path": "data/catalogue/mnist.yaml"}
+
+
+def test_what_ships_with_the_project_is_known_by_name_too(project: Path) -> None:
+    with pytest.raises(DataError, match=r"known: digits, docstrings$"):
+        init.run("wrong", None)
+    with pytest.raises(DataError, match="digits: ships with the project"):
+        init.run("digits", None)
+
+
+def test_what_becomes_of_pictures_of_mixed_sizes_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("p", (20, 22))
+    draw("q", (24, 20))
+    for path in Path("q/left").iterdir():
+        path.rename(Path("p/left", f"q-{path.name}"))
+    init.run("p", None)
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("p: 120 images, 2 classes, read as image_folder; sizes 20×20 to 24×22,")
+    assert "scaled and cropped to 24×24" in first or "scaled and cropped to 16×16" in first
+    draw("even")
+    init.run("even", None)
+    assert capsys.readouterr().out.splitlines()[0].endswith("read as image_folder")
+
+
+def test_the_comments_say_how_much_the_vocabulary_and_the_length_hold() -> None:
+    rare = [" ".join(f"{first}{last}" for last in "klmnopqrst") for first in "abcdefghij"]
+    texts = ["the cat sat on the mat"] * 50 + rare
+    lines = prepare_texts([TextItem("", text, "") for text in texts], {""}).splitlines()
+    (vocabulary,) = [line for line in lines if "vocabulary:" in line]
+    (most,) = [line for line in lines if "max_tokens:" in line]
+    # Of 400 tokens 300 are of the five words that repeat, and 55 of the 100 others find room.
+    assert vocabulary.endswith("8 to 65536; 88 % of those of the texts are among them")
+    assert "vocabulary: 64 " in vocabulary
+    assert most.endswith("100 % are within")
 
 
 def test_nothing_is_written_where_the_name_will_not_do(project: Path) -> None:
@@ -259,3 +298,31 @@ def test_texts_with_html_or_too_long_ones_say_what_becomes_of_them(project: Path
     assert (found["html"], found["too_long"], found["max_tokens"]) == ("strip", "cut", 128)
     through("t")
     assert load_texts("data/prepared/t").split("train").lengths.max() == 128
+
+
+def test_the_suite_names_even_classes_what_splits_share_and_drift(project: Path) -> None:
+    rows = [
+        {"text": t, "label": "abc"[i % 3], "split": "test" if i > 150 else "train"}
+        for i, t in enumerate(sentences())
+    ]
+    rows.append({"text": sentences()[0], "label": "a", "split": "test"})
+    with Path("notes.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ["text", "label", "split"])
+        table.writeheader()
+        table.writerows(rows)
+    init.run("notes.csv", None)
+    written = yaml.safe_load(Path("data/expectations/notes.yaml").read_text())
+    found = {e.get("column", e["type"]): e for e in written["expectations"]}
+    assert found["label"]["partition_object"]["values"] == ["a", "b", "c"]
+    assert [found[c]["severity"] for c in ("equal_across", "leaked", "digest")] == ["warn"] * 3
+    assert found["script"]["value_set"] == ["Latin"]
+    assert [e["column"] for e in written["drift"]] == ["psi_beyond_chance", "kl"]
+    download.run("notes")
+    validate.run("notes")
+
+
+def test_classes_are_listed_only_while_they_are_few() -> None:
+    table = pd.DataFrame({name: [0] * 150 for name in IMAGE_COLUMNS}).assign(label=range(150))
+    found = yaml.safe_load(suite(table, "image", "items.parquet"))["expectations"]
+    (labels,) = [e for e in found if e.get("column") == "label"]
+    assert (labels["min_value"], labels["max_value"]) == (0, 149)

@@ -8,6 +8,7 @@ import pytest
 from genline.core.errors import DataError
 from genline.core.files import write_json, write_text
 from genline.stages.summary import run
+from genline.tracking.standing import Held
 
 
 def write(experiment, value, decision="champion", passed=True):
@@ -52,7 +53,11 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def registry(monkeypatch):
     """A registry that holds what the records say of it; to be changed."""
-    holds = {(e, a): f"{e} weights" for e in ("vae", "gan") for a in ("champion", "challenger")}
+    holds = {
+        (experiment, alias): Held(f"{experiment} weights", version)
+        for experiment in ("vae", "gan")
+        for alias, version in (("champion", "1"), ("challenger", "2"))
+    }
     monkeypatch.setattr(
         "genline.stages.summary.held",
         lambda wanted: {k: v for k, v in holds.items() if k in wanted},
@@ -74,8 +79,17 @@ def test_it_says_where_the_report_is_what_was_found_and_how_to_go_on(capsys, reg
         "  digits: gan wins, beyond noise (FID gan 1.00 [0.90, 1.10], vae 2.00 [1.90, 2.10]; "
         "floor 0.512)"
     )
-    assert registry == "  registry: champion of its experiment: vae; not promoted: gan"
+    assert registry == (
+        "  registry: champion: vae version 1; gan: version 2 not promoted, version 1 stays champion"
+    )
     assert "make ui" in ui
+
+
+def test_without_a_champion_none_is_said_to_stay(capsys, registry):
+    write("vae", 2.0)
+    write("gan", 1.0, "challenger", passed=False)
+    del registry["gan", "champion"]
+    assert said(capsys)[2].endswith("; gan: version 2 not promoted, there is no champion yet")
 
 
 def test_a_difference_within_noise_has_no_winner(capsys):
@@ -100,7 +114,7 @@ def test_a_registry_without_the_model_is_told_with_the_command_that_mends_it(
     if change == "no alias":
         del registry["vae", "champion"]
     else:
-        registry["vae", "champion"] = "other weights"
+        registry["vae", "champion"] = Held("other weights", "1")
     assert said(capsys)[2] == (
         "  registry: does not hold vae as the records say; register again: "
         "rm -r reports/registered && make repro"
@@ -131,7 +145,7 @@ def test_what_waits_or_a_person_decided_is_told_and_no_way_round_it(
         "genline.stages.summary.carried", lambda models: dict.fromkeys(models, tags)
     )
     said_of_it = said(capsys)[2]
-    assert said_of_it.endswith(f"; not promoted: gan; {told}")
+    assert said_of_it.endswith(f"gan: version 2 not promoted, version 1 stays champion; {told}")
     assert "rm -r" not in said_of_it
 
 

@@ -29,7 +29,12 @@ def blocks(heading: str) -> list[tuple[str, str]]:
     [("Images, worked through", "shapes", 200), ("Texts, worked through", "notes", 400)],
 )
 def test_the_worked_example_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heading: str, name: str, counted: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    heading: str,
+    name: str,
+    counted: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", "params.yaml")
@@ -50,6 +55,8 @@ def test_the_worked_example_runs(
     meta = read_json(f"data/prepared/{name}/meta.json")
     assert sum(meta["counts"].values()) + sum(meta["dropped"].values()) == counted
     assert Path(f"reports/validation/{name}/index.html").exists()
+    said = capsys.readouterr()
+    assert "warning" not in said.err and "<unk>" not in said.out  # an example is good data
 
 
 def test_every_source_and_every_way_of_splitting_is_listed() -> None:

@@ -18,6 +18,14 @@ from genline.data.prepared import EOS, UNK, PreparedTexts, load_texts
 NAME = "tiny-gan"
 OLD = ["sees", "likes", "old", "young", "the", "red", "cat", "dog", "bird", "tree"]
 MORE = [*OLD, "moon"]
+LINES: dict[str, Any] = {
+    "name": "text_file",
+    "path": "words.txt",
+    "item": "line",
+    "encoding": "utf-8",
+    "longest": 1000,
+    "on_bad_item": "stop",
+}
 MODEL = {"network": "lstm", "embedding": 4, "hidden": 4}
 PARAMS: dict[str, Any] = {
     "seed": 1,
@@ -37,10 +45,13 @@ PARAMS: dict[str, Any] = {
 
 def prepare(words: list[str], count: int) -> PreparedTexts:
     """``count`` random texts, early words the likelier, and an untrained judge of them."""
+    from genline.core.params import parse_section
+    from genline.data.engines.ordered import Here
     from genline.data.preparation.config import PrepareTexts
     from genline.data.preparation.folder import write_folder
     from genline.data.preparation.texts import prepare as write
-    from genline.data.sources.items import TextItem
+    from genline.data.sources import parts, registry
+    from genline.data.sources.config import SOURCES
     from genline.models.evaluators.config import TextEvaluator
     from genline.models.evaluators.language_model import build
     from genline.models.evaluators.store import save_evaluator
@@ -61,9 +72,13 @@ def prepare(words: list[str], count: int) -> PreparedTexts:
         " ".join(random.choice(words, random.integers(3, 9), p=chances / chances.sum()))
         for _ in range(count)
     ]
-    items = [TextItem(f"line {n}", text, "") for n, text in enumerate(texts)]
-    folder = Path("data/prepared/words")
-    write_folder(folder, lambda building: write(items, section, 0, building))
+    Path("words.txt").write_text("\n".join(texts) + "\n")
+    raw, folder = Path("data/raw/words"), Path("data/prepared/words")
+    registry.fetch(parse_section(SOURCES["text_file"][0], LINES, "source"), raw)
+    source = registry.record(raw)
+    write_folder(
+        folder, lambda building: write(parts.parts(raw), source, section, 0, building, Here())
+    )
     data = load_texts(folder)
     judge = TextEvaluator(embedding=8, hidden=8, steps=1, batch=8, learning_rate=0.1, dropout=0.0)
     with seeded(0):

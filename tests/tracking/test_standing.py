@@ -13,9 +13,9 @@ CHAMPION, CHALLENGER = ("tiny-vae", "champion"), ("tiny-vae", "challenger")
 
 def test_what_was_registered_is_found_by_its_alias(register_stage):
     first = register_stage(seed=0)["digests"]["model"]
-    assert held([CHAMPION, CHALLENGER]) == {CHAMPION: first}
+    assert held([CHAMPION, CHALLENGER]) == {CHAMPION: (first, "1")}
     second = register_stage(seed=1, fid=(2.1, 2.0, 2.2))["digests"]["model"]
-    assert held([CHAMPION, CHALLENGER]) == {CHAMPION: first, CHALLENGER: second}
+    assert held([CHAMPION, CHALLENGER]) == {CHAMPION: (first, "1"), CHALLENGER: (second, "2")}
 
 
 def test_mlflow_itself_is_asked_where_its_tables_are_others(register_stage, project):
@@ -24,7 +24,7 @@ def test_mlflow_itself_is_asked_where_its_tables_are_others(register_stage, proj
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(standing, "_QUERY", "SELECT value FROM no_such_table WHERE ? = ? OR ? = ?")
-        assert held([CHAMPION]) == {CHAMPION: digest}
+        assert held([CHAMPION]) == {CHAMPION: (digest, "1")}
 
 
 def test_looking_makes_no_database(project):

@@ -42,6 +42,14 @@ def test_gradients_pass_to_the_image_they_come_from(name: str) -> None:
     assert gradient[[0, 2, 3]].abs().sum() == 0
 
 
+@pytest.mark.parametrize("name", ["flip", "crop"])
+def test_grey_levels_are_moved_as_pixels_are(name: str) -> None:
+    levels = torch.randint(0, 17, (20, 1, 8, 8), generator=seeded(), dtype=torch.uint8)
+    changed = AUGMENTATIONS[name](levels, seeded(6))
+    assert changed.dtype == torch.uint8
+    assert torch.equal(changed.float(), AUGMENTATIONS[name](levels.float(), seeded(6)))
+
+
 def test_half_of_the_images_are_flipped() -> None:
     x = pictures(2000, 1, 2, 3)
     changed = AUGMENTATIONS["flip"](x, seeded())

@@ -30,7 +30,7 @@ SHORT: dict[str, Any] = {"steps": 2, "batch": 4, "validate_every": 2}
 
 
 def experiment(preset: Path) -> tuple[str, dict[str, Any]]:
-    ((name, entry),) = load_yaml(preset).items()
+    ((name, entry),) = load_yaml(preset)["experiments"].items()
     return name, entry
 
 

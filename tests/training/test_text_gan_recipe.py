@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from text_corpus import random_texts, write_corpus
 
 from genline.data.prepared import EOS, PreparedTexts
-from genline.models.text_gan.config import Discriminator, Model, Train
+from genline.models.text_gan.config import NOISY, Discriminator, Model, Train
 from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.loop import train
 from genline.training.engine.recipe import Context
@@ -65,7 +65,7 @@ def recipe(
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-@pytest.mark.parametrize("objective", ["reinforce", "gumbel"])
+@pytest.mark.parametrize("objective", ["reinforce", "gumbel", "feature_matching"])
 def test_every_phase_is_finite_and_fills_its_own_columns(
     corpus: PreparedTexts, tmp_path: Path, objective: str, precision: str
 ) -> None:
@@ -82,7 +82,8 @@ def test_every_phase_is_finite_and_fills_its_own_columns(
 
 @pytest.mark.parametrize(
     ("objective", "stop"),
-    [("reinforce", stop) for stop in (3, 6, 8, 11, 13)] + [("gumbel", 8)],
+    [("reinforce", stop) for stop in (3, 6, 8, 11, 13)]
+    + [("gumbel", 8), ("feature_matching", 8), ("mle", 8)],
 )
 def test_a_training_resumed_in_any_phase_ends_bit_identical(
     corpus: PreparedTexts, objective: str, stop: int
@@ -173,13 +174,24 @@ def test_with_the_adversarial_gradient_it_is_not(corpus: PreparedTexts) -> None:
     assert max(float((a - b).abs().max()) for a, b in twins) > 1e-3
 
 
-@pytest.mark.parametrize("objective", ["reinforce", "gumbel"])
-def test_it_learns_the_one_sequence_it_is_shown(tmp_path: Path, objective: str) -> None:
+@pytest.mark.parametrize(
+    ("network", "objective"),
+    [
+        ("lstm", "reinforce"),
+        ("gru", "gumbel"),
+        ("transformer", "mle"),
+        ("recurrent", "feature_matching"),
+        ("mlp", "mle"),
+    ],
+)
+def test_it_learns_the_one_sequence_it_is_shown(
+    tmp_path: Path, network: str, objective: str
+) -> None:
     sequence = list(range(4, 24))
     corpus = write_corpus(tmp_path / "corpus", [sequence] * 80, 24)
     made = recipe(
         corpus,
-        Model(network="lstm", embedding=32, hidden=64),
+        Model(network=network, embedding=32, hidden=64, latent=4 if network in NOISY else 0),
         objective=objective,
         pretrain_steps=80,
         adversarial_steps=30,
@@ -190,7 +202,7 @@ def test_it_learns_the_one_sequence_it_is_shown(tmp_path: Path, objective: str) 
     )
     for step in range(made.steps):
         made.step(step)
-    made.gan.load_state_dict(made.result())
+    made.gan.load_state_dict(made.finish(made.result()))
     for variant in made.gan.variants:
         samples = made.gan.sample(50, torch.Generator().manual_seed(0), variant).tolist()
         right = sum(row == [*sequence, EOS] for row in samples)

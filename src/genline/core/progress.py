@@ -25,6 +25,7 @@ class Progress:
         self._silent = brief
         self._start = self._done = start
         self._began = self._said = time.monotonic()
+        self._told = -1  # steps done when a line last said so
         self._note = ""
         self._bar = None
         if sys.stderr.isatty():
@@ -62,7 +63,7 @@ class Progress:
             file=sys.stderr,
             flush=True,
         )
-        self._said, self._silent = now, False
+        self._said, self._told, self._silent = now, self._done, False
 
     def __enter__(self) -> Self:
         return self
@@ -75,5 +76,5 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None and not self._silent:
+        elif kind is None and not self._silent and self._told != self._done:
             self._say()

@@ -33,8 +33,12 @@ def count_words_and_marks(text: str) -> int:
     return len(WORD_OR_MARK.findall(text))
 
 
+def count_unspaced(text: str) -> int:
+    """Characters of ``text`` that belong to scripts without spaces."""
+    return len(_UNSPACED.findall(text))
+
+
 def unspaced_share(text: str) -> float:
     """Share of the letters of ``text`` that belong to scripts without spaces; 0 without letters."""
-    unspaced = len(_UNSPACED.findall(text))
     letters = sum(map(str.isalpha, text))
-    return min(1.0, unspaced / letters) if letters else 0.0
+    return min(1.0, count_unspaced(text) / letters) if letters else 0.0

@@ -7,6 +7,7 @@ that one drawing serves light and dark; text stays text, in the page's own font.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,12 +90,37 @@ def curve_and_points(
             axes.plot(
                 [p.x], [p.y], color=_COLOURS[index % SERIES], marker="D", markersize=6, ls="none"
             )
-        for p in curve:
+        for p, (right, up) in zip(curve, _beside(curve), strict=True):
             axes.annotate(
-                p.label, (p.x, p.y), (4, 4), textcoords="offset points", color=_SOFT, fontsize=7.5
+                p.label,
+                (p.x, p.y),
+                (19 * right, 10 * up),
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                color=_SOFT,
+                fontsize=7.5,
             )
 
     return _svg(key, draw, x_label, y_label)
+
+
+def _beside(curve: Sequence[Point]) -> list[tuple[float, float]]:
+    """For each point the direction, of length 1, in which a label is farthest from the curve."""
+    spans = [max(v) - min(v) or 1.0 for v in ([p.x for p in curve], [p.y for p in curve])]
+    found = []
+    for index, p in enumerate(curve):
+        ways = []
+        for near in (*curve[max(0, index - 1) : index], *curve[index + 1 : index + 2]):
+            x, y = (near.x - p.x) / spans[0], (near.y - p.y) / spans[1]
+            length = math.hypot(x, y) or 1.0
+            ways.append((x / length, y / length))
+        x, y = -sum(x for x, _ in ways), -sum(y for _, y in ways)
+        if math.hypot(x, y) < 0.2 and ways:  # on a straight line: beside it
+            x, y = -ways[0][1], ways[0][0]
+        length = math.hypot(x, y) or 1.0
+        found.append((x / length, y / length))
+    return found
 
 
 def _svg(key: str, draw: Any, x_label: str, y_label: str) -> str:

@@ -33,6 +33,8 @@ _PLACES: Mapping[str, Mapping[str, tuple[str, str] | None]] = {
         "control_loss": ("nll", "control"),
         "valid_loss": ("nll", "validation"),
         "valid_control_loss": None,
+        "generator_distance": ("distance", "generator"),
+        "control_distance": ("distance", "control"),
         "adversarial_loss": ("adversarial_loss", "generator"),
         "discriminator_loss": ("adversarial_loss", "discriminator"),
         "valid_distance_error": None,  # the noise of the distance: training's choice allows for it
@@ -63,6 +65,12 @@ _UNITS = {
     "squared_gradient_generated": "squared norm",
     "gradient": "norm",
     "code_information": "nats per {item}",
+    "distance": "distance of {space}",
+}
+# What the energy distance is measured in, by kind.
+_SPACES = {"image": "pixels in [−1, 1]", "text": "n-gram counts"}
+_NOTES = {
+    "distance": "An estimate without bias: where the true distance is near 0 it may fall below 0."
 }
 
 Points = Sequence[tuple[float, float]]
@@ -76,6 +84,7 @@ class Panel:
     unit: str
     svg: str
     legend: tuple[str, ...]
+    note: str = ""
 
 
 def training_panels(
@@ -86,13 +95,13 @@ def training_panels(
     curve: (step, value)s by column of the CSV. Columns not known here have a chart each.
     """
     groups: dict[str, dict[str, Points]] = {}
-    for column, points in curve.items():
+    for column, points in (_by_network(curve) if family == "text_gan" else curve).items():
         place = _place(family, column)
         if place is not None:
             groups.setdefault(place[0], {})[place[1]] = points
     panels = []
     for quantity, found in groups.items():
-        unit = _UNITS.get(quantity, "value").format(item=kind)
+        unit = _UNITS.get(quantity, "value").format(item=kind, space=_SPACES[kind])
         svg = lines(
             f"{experiment} {quantity}",
             [Series(name, points, len(points) < _SPARSE) for name, points in found.items()],
@@ -101,7 +110,7 @@ def training_panels(
         )
         words = quantity.replace("_", " ")
         title = _TITLES.get(quantity, words[:1].upper() + words[1:])
-        panels.append(Panel(title, unit, svg, tuple(found)))
+        panels.append(Panel(title, unit, svg, tuple(found), _NOTES.get(quantity, "")))
     return panels
 
 
@@ -120,6 +129,17 @@ def sweep_panel(experiment: str, sweep: Sequence[Mapping[str, float]], own: Poin
     )
     legend = ("control by temperature", *([experiment] if own else []))
     return Panel("Quality against diversity", "perplexity", svg, legend)
+
+
+def _by_network(curve: Mapping[str, Points]) -> dict[str, Points]:
+    """With the distance of a text GAN's control, whose phase comes last, as a curve of its own."""
+    found = dict(curve)
+    last = max((step for step, _ in curve.get("adversarial_loss", ())), default=None)
+    if last is not None and "valid_distance" in found:
+        points = found.pop("valid_distance")
+        found["generator_distance"] = [p for p in points if p[0] <= last]
+        found["control_distance"] = [p for p in points if p[0] > last]
+    return {name: points for name, points in found.items() if points}
 
 
 def _place(family: str, column: str) -> tuple[str, str] | None:

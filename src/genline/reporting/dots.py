@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genline.reporting.tables import Cell, cell
+from genline.reporting.tables import Cell, cell, common
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def dot_chart(entries: Sequence[Entry], floor: float | None, floor_text: str) ->
 
     first = entries[0][2]
     return Dots(
-        title=first["title"],
+        title=common([m["title"] for _, _, m, colour in entries if colour] or [first["title"]]),
         unit=first["unit"],
         better=first["better"],
         dots=tuple(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from genline.reporting.gallery import kept_content
 from genline.reporting.inputs import Dataset, Experiment
 from genline.reporting.preparation import preparation
-from genline.reporting.tables import Cell, Row, control_rows, metric_rows
+from genline.reporting.tables import Cell, Row, control_rows, metric_rows, together
 from genline.reporting.validation.skeleton import visible
 from genline.reporting.verdict import judge
 
@@ -75,8 +75,9 @@ def _control(experiment: Experiment) -> list[str]:
         return []
     name = escape(experiment.name)
     outcomes = "".join(
-        f" {name} is {v.outcome}: {escape(v.title)} {v.cell.value} ({v.cell.interval})."
-        for v in versus
+        f" {name} is {outcome}: "
+        f"{'; '.join(f'{escape(v.title)} {v.cell.value} ({v.cell.interval})' for v in found)}."
+        for outcome, found in together(versus)
     )
     intro = (
         f"**{name} against its control**, as many further steps of maximum likelihood from the "

@@ -13,9 +13,9 @@ from genline.reporting.gallery import gallery
 from genline.reporting.inputs import Dataset, Experiment
 from genline.reporting.preparation import preparation
 from genline.reporting.provenance import flat, versions
-from genline.reporting.tables import BASELINES, control_rows, metric_rows
+from genline.reporting.tables import BASELINES, control_rows, metric_rows, together
 from genline.reporting.validation.skeleton import environment
-from genline.reporting.validation.wording import sentence
+from genline.reporting.validation.wording import class_names, sentence
 from genline.reporting.verdict import judge
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -55,6 +55,7 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
             "count": len(dataset.validation["expectations"]),
             "unmet": [sentence(e) for e in unmet],
         },
+        "classes": class_names(dataset.validation["source"]),
         "preparation": preparation(dataset.kind, dataset.validation["items"], dataset.prepared),
         "digests": _digests(dataset),
         "params": flat({k: v for k, v in dataset.params.items() if k != "kind"}),
@@ -106,7 +107,7 @@ def _control(experiment: Experiment) -> dict[str, Any] | None:
     return {
         "name": experiment.name,
         "pairs": pairs,
-        "versus": versus,
+        "outcomes": together(versus),
         "panel": panel,
         "outside": outside,
         "sweep": sweep,

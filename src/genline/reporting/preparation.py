@@ -43,7 +43,8 @@ class Preparation:
 
 
 def preparation(kind: str, total: int, meta: Mapping[str, Any]) -> Preparation:
-    """``meta`` is the content of a prepared dataset's ``meta.json``, ``total`` the raw items.
+    """``meta`` is the content of a prepared dataset's ``meta.json``, ``total`` the raw
+    items; where these were split into sentences, ``meta`` says how many texts they gave.
 
     A reason not known here is spelt out from its name, so that nothing is hidden.
     """
@@ -54,7 +55,7 @@ def preparation(kind: str, total: int, meta: Mapping[str, Any]) -> Preparation:
     ]
     return Preparation(
         kind,
-        total,
+        meta.get("texts", total),
         tuple((words, meta["counts"][name]) for name, words in _SPLITS),
         tuple(sorted(dropped, key=lambda pair: (-pair[1], pair[0]))),
         _lengths(meta),

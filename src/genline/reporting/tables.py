@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genline.evaluation.items import Items
 from genline.reporting.inputs import Experiment
 from genline.reporting.numbers import (
     format_interval,
@@ -82,7 +81,7 @@ class Versus:
 
 def metric_rows(kind: str, experiments: Sequence[Experiment]) -> tuple[list[Row], list[Row]]:
     """Headline rows and the rest, leaving out what the control section shows."""
-    metrics, items = [e.record["metrics"] for e in experiments], [e.items for e in experiments]
+    metrics = [e.record["metrics"] for e in experiments]
     names = {name for found in metrics for name in found if not _of_control(name)}
     headline = [name for name in _HEADLINE[kind] if name in names]
     # Variants of the primary metric stand right behind it.
@@ -90,8 +89,8 @@ def metric_rows(kind: str, experiments: Sequence[Experiment]) -> tuple[list[Row]
     headline = [*headline[:1], *variants, *headline[1:]]
     rest = sorted(names - set(headline))
     return (
-        [_row(name, metrics, items) for name in headline],
-        [_row(name, metrics, items) for name in rest],
+        [_row(name, experiments) for name in headline],
+        [_row(name, experiments) for name in rest],
     )
 
 
@@ -132,21 +131,21 @@ def _of_control(name: str) -> bool:
     return name.endswith((_CONTROL, _VERSUS))
 
 
-def _row(name: str, metrics: Sequence[Mapping[str, Any]], items: Sequence[Items | None]) -> Row:
-    found = [m.get(name) for m in metrics]
+def _row(name: str, models: Sequence[Experiment]) -> Row:
+    found = [e.record["metrics"].get(name) for e in models]
+    items = [e.items for e in models]
     present = [m for m in found if m is not None]
     first = present[0]
     baseline = name in BASELINES
     leader = None if baseline else best(name, found, items)
-    # Of one data set and evaluator, so one number: shown as finely as the finest of the row.
-    decimals = max((interval_decimals(m["low"], m["high"]) or 0 for m in present), default=0)
-    floors = {format_number(m["floor"], decimals) for m in present if m["floor"] is not None}
+    # By itself, so that one floor reads the same in every row and in the verdict.
+    floors = {format_number(m["floor"]) for m in present if m["floor"] is not None}
     counts = {format_number(m["count"]) for m in present}
     cells = tuple(None if m is None else cell(m, i == leader) for i, m in enumerate(found))
     return Row(
         name=name,
-        title=first["title"],
-        about=first["about"],
+        title=common([m["title"] for m in present]),
+        about=_notes([(e.name, m["about"]) for e, m in zip(models, found, strict=True) if m]),
         unit=first["unit"],
         arrow=_ARROWS[first["better"]],
         cells=(cell(first),) if baseline else cells,
@@ -155,6 +154,26 @@ def _row(name: str, metrics: Sequence[Mapping[str, Any]], items: Sequence[Items 
         method=first["interval"],
         baseline=baseline,
     )
+
+
+def common(titles: Sequence[str]) -> str:
+    """The title of a row; where models come by the figure in different ways, up to the comma."""
+    return titles[0] if len(set(titles)) == 1 else titles[0].partition(",")[0]
+
+
+def _notes(notes: Sequence[tuple[str, str]]) -> str:
+    """What a reader needs; by model where it is not the same of all."""
+    if len({about for _, about in notes}) == 1:
+        return notes[0][1]
+    return " ".join(f"{name}: {about}" for name, about in notes)
+
+
+def together(versus: Sequence[Versus]) -> list[tuple[str, list[Versus]]]:
+    """The differences by what they say, so that nothing is said twice."""
+    found: dict[str, list[Versus]] = {}
+    for one in versus:
+        found.setdefault(one.outcome, []).append(one)
+    return list(found.items())
 
 
 def _outcome(metric: Mapping[str, Any]) -> str:

@@ -77,9 +77,8 @@ class Verdict:
         """A sentence that holds the leader against the floor; empty where there is none."""
         if self.leader is None or self.leader.estimate is None or not self.floor:
             return ""
-        found = self.leader.estimate
-        floor = format_number(self.floor, interval_decimals(found.low, found.high))
-        ratio = f"{found.value / self.floor:,.1f}"
+        floor = format_number(self.floor)
+        ratio = f"{self.leader.estimate.value / self.floor:,.1f}"
         return (
             f"Real data against real data scores {floor}, the floor: "
             f"{self.leader.experiment} stands at {ratio} times it."
@@ -102,19 +101,20 @@ class Verdict:
         if self.leader is None:
             return "; ".join(map(_why_not, self.standings)) + "."
         unit = f" {self.unit}" if self.unit else ""
-        first = f"{self.title} {self.leader.estimate}{unit}"
         others = [s for s in self.standings if not s.eligible]
         aside = "".join(f" Out of the running: {_why_not(s)}." for s in others)
         if self.difference is None:
+            first = f"{self.title} {self.leader.estimate}{unit}"
             return f"{first}; there is no other model to compare it with.{aside}"
         second = self.eligible[1]
         d = self.difference
-        size = format_number(abs(d.value), interval_decimals(d.low, d.high))
+        assert self.leader.estimate is not None and second.estimate is not None
+        own, other, size = _adding_up(self.leader.estimate, second.estimate, d)
         ends = sorted(math.copysign(1, d.value) * end for end in (d.low, d.high))
         span = format_interval(ends[0], ends[1])
         outcome = "beyond noise" if d.beyond_noise else "within noise, so no winner is called"
         return (
-            f"{first} against {second.estimate}{unit} for {second.experiment}: "
+            f"{self.title} {own}{unit} against {other}{unit} for {second.experiment}: "
             f"a difference of {size}{unit} (95 % interval {span}, {d.method}), {outcome}.{aside}"
         )
 
@@ -168,6 +168,20 @@ def best(
     except NotComparableError:
         return None
     return leader if all(d.beyond_noise for d in differences) else None
+
+
+def _adding_up(first: Estimate, second: Estimate, d: Difference) -> tuple[str, str, str]:
+    """Two figures and their difference, with the fewest digits of which the third is the
+    difference of the first two as shown."""
+    spans = ((first.low, first.high), (second.low, second.high), (d.low, d.high))
+    least = max(interval_decimals(low, high) or 0 for low, high in spans)
+    for decimals in range(least, least + 3):
+        shown = round(abs(round(first.value, decimals) - round(second.value, decimals)), decimals)
+        if shown == round(abs(d.value), decimals):
+            break
+    values = (first.value, second.value, shown)
+    own, other, size = (format_number(value, decimals) for value in values)
+    return own, other, size
 
 
 def _standing(record: Mapping[str, Any], metric: str) -> Standing:

@@ -59,6 +59,8 @@ class Loop:
             if only is not None:
                 STEPS[only](self)
                 return
+            if self.options.dry_run:
+                self._foretell()
             if self.settings.promote == "on_merge":
                 self.promote()
             if self.check():
@@ -183,7 +185,10 @@ class Loop:
         by_hand = publication.changed_by_hand(self.git)
         if by_hand:
             more = f" and {len(by_hand) - 1} more" if len(by_hand) > 1 else ""
-            raise RetrainError(f"{by_hand[0]}{more} differs from HEAD; commit or undo it first")
+            why = f"{by_hand[0]}{more} differs from HEAD; commit or undo it first"
+            if not self.options.dry_run:
+                raise RetrainError(why)
+            _say(f"would stop before anything is made: {why}")
         for name in self.options.experiments:
             if name not in load_yaml(PARAMS_FILE)["experiments"]:
                 raise RetrainError(f"no experiment '{name}' in {PARAMS_FILE}")
@@ -205,13 +210,27 @@ class Loop:
             self._seen = publication.look(self.git, self.settings)
         return self._seen
 
+    def _foretell(self) -> None:
+        """Say what would stop a run before it makes anything."""
+        for need in (self._need_store, self._need_place):
+            try:
+                need()
+            except RetrainError as error:
+                _say(f"would stop before anything is made: {error}")
+
     def _need_remote(self) -> None:
         """Refuse, before hours of training, what could not be offered afterwards."""
+        self._need_store()
+        self._need_place()
+
+    def _need_store(self) -> None:
         if not pipeline.has_remote():
             raise RetrainError(
                 "no DVC remote is set, so nobody else could read the outputs; "
                 "`dvc remote add --default NAME URL` sets one (docs/ci.md)"
             )
+
+    def _need_place(self) -> None:
         requests.place(self.settings, self.git)
         self.git.can_push(self.settings.remote, f"refs/heads/{self.settings.branch}")
 

@@ -56,7 +56,8 @@ def run(experiment: str) -> None:
 
     samples = Path("reports/samples") / experiment
     evaluation = judge(experiment, Path("models") / experiment, samples)
-    evaluation.findings.health.update(_of_training(experiment))
+    if evaluation.family in _ADVERSARIAL:
+        evaluation.findings.health.update(_of_training(experiment))
     record, findings = evaluation.to_json(), evaluation.findings
     write_json(f"reports/metrics/{experiment}.json", evaluation.numbers())
     write_json(f"reports/evaluation/{experiment}.json", record)
@@ -115,11 +116,7 @@ def judge(
 
 def _of_training(experiment: str) -> dict[str, Check]:
     """The checks of how an adversarial image model was trained, by its curve."""
-    params = load_yaml(PARAMS_FILE)
-    if lookup(params, f"experiments.{experiment}.family") not in _ADVERSARIAL:
-        return {}
-    key = f"experiments.{experiment}.evaluate"
-    limits = read_section(EvaluateImages, key, params).health
+    limits = read_section(EvaluateImages, f"experiments.{experiment}.evaluate").health
     curve = read_curve(Path("reports/training") / f"{experiment}.csv")
     return health.adversarial(curve, limits)
 

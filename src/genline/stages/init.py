@@ -55,19 +55,20 @@ def run(origin: str, name: str | None) -> None:
     Raises DataError when nothing known lies there or an item cannot be read, ParamsError when the
     name is taken; then nothing has been written.
     """
+    found = look(_near(origin))
     name = name or _name(origin)
     params = load_yaml(PARAMS_FILE)
     if name in params["datasets"]:
         raise ParamsError(f"params.yaml: there is a dataset '{name}' already; choose --name")
-    kind, source = look(_near(origin))
+    kind, source = found.kind, found.source
     section: Source = parse_section(SOURCES[source["name"]][0], source, f"datasets.{name}.source")
     with tempfile.TemporaryDirectory() as temporary:
         raw = Path(temporary) / "raw"
         registry.fetch(section, raw)
         record = registry.record(raw)
         sample = _Sample(-(-record["items"] // _LOOKED_AT))
-        found: Any = sample.passing(registry.items(raw))
-        table = image_table(found, record["levels"]) if kind == "image" else text_table(found)
+        items: Any = sample.passing(registry.items(raw))
+        table = image_table(items, record["levels"]) if kind == "image" else text_table(items)
         relate(table, lambda: registry.items(raw), kind, nearness(kind))
     if kind == "image":
         prepare = settings.prepare_images(sample.splits, bool(record["classes"]))
@@ -83,7 +84,7 @@ def run(origin: str, name: str | None) -> None:
         SUITES / f"{name}.yaml",
         suite(table.rows, kind, f"data/validated/{name}/items.parquet"),
     )
-    _say(name, section, record, experiments)
+    _say(name, section, record, found.told, experiments)
 
 
 def _near(origin: str) -> str:
@@ -168,11 +169,14 @@ def _write(text: str, suite_file: Path, expectations: str) -> None:
     write_text(PARAMS_FILE, text)
 
 
-def _say(name: str, source: Source, record: dict[str, Any], experiments: list[str]) -> None:
+def _say(
+    name: str, source: Source, record: dict[str, Any], told: str, experiments: list[str]
+) -> None:
+    decided = f"; {told}" if told else ""
     labels = f", {record['classes']} classes" if record.get("classes") else ""
     if source.kind == "image" and not labels:
         labels = " without labels: prepare.clusters makes groups of like ones for the judge"
-    print(f"{name}: {record['items']:,} {source.kind}s{labels}, read as {source.name}")
+    print(f"{name}: {record['items']:,} {source.kind}s{labels}, read as {source.name}{decided}")
     print(f"  written: datasets.{name} in params.yaml, {SUITES / f'{name}.yaml'}")
     for experiment in experiments:
         print(f"  written: experiments.{experiment.split(':')[0].strip()} in params.yaml")

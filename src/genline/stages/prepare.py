@@ -15,6 +15,7 @@ from genline.data.preparation.config import PrepareImages, PrepareTexts
 from genline.data.preparation.folder import META, write_folder
 from genline.data.sources import parts, registry
 
+_MUCH_UNKNOWN = 0.01  # share of the tokens
 RAW, VALIDATED, PREPARED = Path("data/raw"), Path("data/validated"), Path("data/prepared")
 
 
@@ -42,10 +43,11 @@ def run(dataset: str) -> None:
                 "source": origin,
             },
         )
-    _say(dataset, source["kind"], read_json(folder / META))
+    keeps = getattr(section, "unknown", "") == "keep"
+    _say(dataset, source["kind"], read_json(folder / META), keeps)
 
 
-def _say(dataset: str, kind: str, meta: dict[str, Any]) -> None:
+def _say(dataset: str, kind: str, meta: dict[str, Any], keeps_unknown: bool) -> None:
     counts = ", ".join(f"{name} {count:,}" for name, count in meta["counts"].items())
     print(f"{dataset}: {sum(meta['counts'].values()):,} {kind}s in {PREPARED / dataset}: {counts}")
     dropped = [
@@ -55,6 +57,10 @@ def _say(dataset: str, kind: str, meta: dict[str, Any]) -> None:
     ]
     if dropped:
         print(f"{dataset}: left out: {', '.join(dropped)}")
+    shares = meta.get("unknown_tokens", {})
+    if keeps_unknown and max(shares.values(), default=0.0) > _MUCH_UNKNOWN:
+        told = ", ".join(f"{share:.1%} of {name}" for name, share in shares.items())
+        print(f"{dataset}: outside the vocabulary, read as <unk>: {told}; raise prepare.vocabulary")
 
 
 def _require_valid(result: Path, dataset: str) -> None:

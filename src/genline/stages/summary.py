@@ -13,7 +13,7 @@ from genline.reporting.numbers import format_number, interval_decimals
 from genline.reporting.verdict import Standing, Verdict, judge
 from genline.tracking.aside import in_words, last_word
 from genline.tracking.names import CHAMPION, WAITS
-from genline.tracking.standing import carried, held
+from genline.tracking.standing import Held, carried, held
 
 _REPORT = Path("reports/index.html")
 # The record of what was done to the registry: without it the stage runs again.
@@ -38,11 +38,11 @@ def _registry(promotions: Sequence[Mapping[str, Any]]) -> str:
     """What was promoted, as the registry has it now: it is no file, and may have been deleted."""
     wanted = {(p["experiment"], p["decision"]): p["digests"]["model"] for p in promotions}
     try:
-        found = held(wanted)
+        found = held({**wanted, **{(name, CHAMPION): "" for name, _ in wanted}})
         lacking = {
             (name, digest): alias
             for (name, alias), digest in wanted.items()
-            if found.get((name, alias)) != digest
+            if (name, alias) not in found or found[name, alias].digest != digest
         }
         tags = carried(lacking) if lacking else {}
     except TrackingError as error:
@@ -54,12 +54,23 @@ def _registry(promotions: Sequence[Mapping[str, Any]]) -> str:
         names = ", ".join(unknown)
         said.append(f"does not hold {names} as the records say; register again: {_AGAIN}")
         return "; ".join(said)
-    as_said = [p for p in promotions if (p["experiment"], p["digests"]["model"]) not in lacking]
-    champions = [p["experiment"] for p in as_said if p["decision"] == CHAMPION]
-    others = [p["experiment"] for p in as_said if p["decision"] != CHAMPION]
-    kept = [f"not promoted: {', '.join(others)}"] if others else []
-    first = f"champion of its experiment: {', '.join(champions) or 'none'}"
-    return "; ".join([first, *kept, *said])
+    as_said = [key for key, digest in wanted.items() if (key[0], digest) not in lacking]
+    new = [
+        f"{name} version {found[name, CHAMPION].version}" for name, a in as_said if a == CHAMPION
+    ]
+    champions = [f"champion: {', '.join(new)}"] if new else []
+    kept = [_kept(name, alias, found) for name, alias in as_said if alias != CHAMPION]
+    return "; ".join([*champions, *kept, *said])
+
+
+def _kept(name: str, alias: str, found: Mapping[tuple[str, str], Held]) -> str:
+    """What became of a version that the gate did not promote, and who is champion instead."""
+    champion = found.get((name, CHAMPION))
+    if champion is None:
+        other = "there is no champion yet"
+    else:
+        other = f"version {champion.version} stays champion"
+    return f"{name}: version {found[name, alias].version} not promoted, {other}"
 
 
 def _reason(name: str, model: str, alias: str, tags: Mapping[str, str] | None) -> str | None:

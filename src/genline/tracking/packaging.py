@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # What sampling imports; the rest of the project's dependencies is not needed to serve.
 _REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "torch")
 _LOGGING_SECONDS = 600.0  # a half-made model that is younger may be in the making elsewhere
-_REQUIRED_BY = {"image": ("pillow",), "text": ("tokenizers",)}
+_REQUIRED_BY = {"image": ("pillow",), "text": ("tiktoken", "tokenizers")}
 
 
 def requirements(kind: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
+from typing import NamedTuple
 
 from genline.core.errors import TrackingError
 from genline.tracking.names import DIGEST
@@ -15,15 +16,20 @@ from genline.tracking.store import Store, check_database, connect, one_line, res
 Alias = tuple[str, str]  # registered model, alias
 Model = tuple[str, str]  # registered model, digest of the weights
 _QUERY = """
-SELECT tag.value
+SELECT tag.value, alias.version
 FROM registered_model_aliases AS alias JOIN model_version_tags AS tag
   ON tag.name = alias.name AND tag.version = alias.version
 WHERE alias.name = ? AND alias.alias = ? AND tag."key" = ?
 """
 
 
-def held(aliases: Iterable[Alias]) -> dict[Alias, str]:
-    """The model digest behind each of ``aliases``; those the registry lacks are left out.
+class Held(NamedTuple):
+    digest: str  # of the weights
+    version: str
+
+
+def held(aliases: Iterable[Alias]) -> dict[Alias, Held]:
+    """The model behind each of ``aliases``; those the registry lacks are left out.
 
     Creates nothing. Raises TrackingError with one line when MLflow cannot be asked.
     """
@@ -42,7 +48,11 @@ def held(aliases: Iterable[Alias]) -> dict[Alias, str]:
         raise
     except Exception as error:  # MLflow's own, requests'
         raise TrackingError(f"MLflow at {store.shown} refused ({one_line(error)})") from error
-    return {key: v.tags[DIGEST] for key, v in found.items() if v is not None and DIGEST in v.tags}
+    return {
+        key: Held(v.tags[DIGEST], str(v.version))
+        for key, v in found.items()
+        if v is not None and DIGEST in v.tags
+    }
 
 
 def carried(models: Iterable[Model]) -> dict[Model, Mapping[str, str]]:
@@ -64,13 +74,13 @@ def carried(models: Iterable[Model]) -> dict[Model, Mapping[str, str]]:
     return {model: held[model] for model in wanted if model in held}
 
 
-def _of_database(store: Store, aliases: Iterable[Alias]) -> dict[Alias, str]:
+def _of_database(store: Store, aliases: Iterable[Alias]) -> dict[Alias, Held]:
     assert store.database is not None
     uri = f"{store.database.as_uri()}?mode=ro"
-    found: dict[Alias, str] = {}
+    found: dict[Alias, Held] = {}
     with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
         for name, alias in aliases:
             row = connection.execute(_QUERY, (name, alias, DIGEST)).fetchone()
             if row is not None:
-                found[name, alias] = row[0]
+                found[name, alias] = Held(row[0], str(row[1]))
     return found

@@ -60,7 +60,14 @@ class Cluster:
             self._close_local()
             reason = " ".join(str(error).split())[:80]
             raise DataError(f"{ADDRESS} is {address}: no scheduler answers ({reason})") from None
-        self._require_alike()
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+            self._require_alike()
+        except BaseException as error:
+            self.__exit__(None, None, None)
+            if isinstance(error, TimeoutError):
+                raise DataError(f"{ADDRESS} is {address}: the scheduler has no workers") from None
+            raise
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         # pure=False: a task reads files, which may have changed since it was last seen.
@@ -75,14 +82,13 @@ class Cluster:
             ) from None
 
     def _require_alike(self) -> None:
-        """Raises DataError for a worker in another folder, or with another genline."""
-        here = (digest_file(PARAMS_FILE) if PARAMS_FILE.exists() else "", __version__)
-        for worker, there in self._client.run(_standing).items():
+        """Raises DataError for a worker in another folder, or with another genline or none."""
+        here = _standing()
+        for worker, there in self._client.run(_standing, on_error="return").items():
             if there != here:
-                self.__exit__(None, None, None)
                 raise DataError(
-                    f"the Dask worker {worker} sees another params.yaml, or has another genline "
-                    f"than {__version__}; start it in the project's folder, in its environment"
+                    f"the Dask worker {worker} sees another params.yaml, or has no genline "
+                    f"{__version__}; start it in the project's folder, in its environment"
                 )
 
     def __enter__(self) -> Self:

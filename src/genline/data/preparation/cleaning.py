@@ -14,9 +14,8 @@ from genline.data.sources.items import Keys, TextItem
 from genline.data.tokenizer import piece_counter
 from genline.data.words import count_words
 
-# All of Unicode's category Cc, without and with what ends a line or is a tab.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# Unicode's category Cc but for tabs and what ends a line, which are white space.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Soft hyphens, zero-width spaces, byte order marks and marks of direction. Not the zero-width
 # joiners, which Indic scripts, Persian and emoji are spelt with.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -39,10 +38,12 @@ def cleaned(text: str, section: PrepareTexts) -> list[str]:
     """
     if section.html == "strip":
         text = strip_html(text)
-    if section.unicode != "none":
-        text = unicodedata.normalize(section.unicode, text)
     if section.invisible == "remove":
         text = _INVISIBLE.sub("", text)
+    if section.control != "keep":
+        text = _CONTROL.sub(" " if section.control == "space" else "", text)
+    if section.unicode != "none":
+        text = unicodedata.normalize(section.unicode, text)
     parts = [text] if section.sentences is None else split_sentences(text, section.sentences)
     found = (_one(part, section) for part in parts)
     return [part for part in found if part]
@@ -95,9 +96,6 @@ def out_of_bounds(text: str, section: PrepareTexts) -> str | None:
 
 
 def _one(text: str, section: PrepareTexts) -> str:
-    if section.control != "keep":
-        control = _CONTROL if section.white_space == "single" else _CONTROL_IN_LINES
-        text = control.sub(" " if section.control == "space" else "", text)
     if section.white_space == "single":
         text = " ".join(text.split())
     elif section.white_space == "lines":

@@ -83,7 +83,7 @@ def prepare(
                 f"{tokenizer.size}: {_counted(counts, section)}"
             )
         _pack(store, name, encoded[name], tokenizer.size, folder)
-    meta = {
+    meta: dict[str, Any] = {
         "spec": spec_to_json(TextSpec(tokenizer.size, section.max_tokens)),
         "counts": {name: encoded[name].kept.texts for name in SPLITS},
         "dropped": {
@@ -95,6 +95,8 @@ def prepare(
             name: encoded[name].unknown / max(encoded[name].tokens, 1) for name in SPLITS
         },
     }
+    if section.sentences is not None:
+        meta["texts"] = counts["raw"]  # more than there are items
     if section.tokenizer == "word":
         return meta
     lengths = sum((found.kept for found in encoded.values()), Lengths())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from genline.core.errors import DataError, nearest
@@ -23,51 +25,67 @@ from genline.data.starting.look_at_texts import (
     text_file,
 )
 
+SHIPPED = ("digits", "docstrings")  # read from the project's own packages, by no manifest
 _SAMPLE = 500  # pictures opened to tell what they are
 _LARGEST_SIDE = 64  # pixels: networks that train in minutes see no more
 
 
-def look(origin: str) -> tuple[str, Source]:
-    """The kind, image or text, and the source section of what lies at ``origin``.
+@dataclass(frozen=True)
+class Found:
+    """``kind``: image or text; ``told``: a clause on what was decided for pictures, or ''."""
 
-    ``origin`` is a path, or the name of a data set of the catalogue. Raises DataError where
-    nothing known is found, saying what was.
+    kind: str
+    source: Source
+    told: str = ""
+
+
+def look(origin: str) -> Found:
+    """The kind and the source section of what lies at ``origin``.
+
+    ``origin`` is a path, or the name of a data set. Raises DataError where nothing known is
+    found, saying what was.
     """
     path = Path(origin)
     if not path.exists():
         manifest = FOLDER / f"{origin}.yaml"
-        if not manifest.is_file():
-            known = [p.stem for p in FOLDER.glob("*.yaml")]
+        if origin in SHIPPED:
             raise DataError(
-                f"{origin}: no such file or folder, and no data set of the catalogue; "
+                f"{origin}: ships with the project, whose own params.yaml has an entry for it "
+                f"(datasets.{origin}); use or copy that one"
+            )
+        if not manifest.is_file():
+            known = [*SHIPPED, *(p.stem for p in FOLDER.glob("*.yaml"))]
+            raise DataError(
+                f"{origin}: no such file or folder, and no data set by this name; "
                 f"{nearest(origin, known)}"
             )
-        return read_manifest(manifest).kind, {"name": origin, "path": manifest.as_posix()}
+        kind = read_manifest(manifest).kind
+        return Found(kind, {"name": origin, "path": manifest.as_posix()})
     if path.is_dir() or (is_archive(path) and path.suffix != ".npz"):
         return _folder(path)
     suffix = PurePosixPath(plain_name(path)).suffix.lower()
     if suffix == ".npz":
-        return "image", _npz(path)
+        return Found("image", _npz(path))
     if suffix in TABLES:
-        return "text", table(path, TABLES[suffix])
+        return Found("text", table(path, TABLES[suffix]))
     if is_picture(path.name):
         raise DataError(f"{path}: is one picture; give the folder that holds them all")
-    return "text", text_file(path)
+    return Found("text", text_file(path))
 
 
-def _folder(path: Path) -> tuple[str, Source]:
+def _folder(path: Path) -> Found:
     names = [member.name for member in members(path)]
     found = Counter(_form(name) for name in names)
     pictures = [name for name in names if is_picture(name)]
     texts = [name for name in names if is_text(name)]
     if pictures and len(pictures) >= len(texts):
-        return "image", _image_folder(path, pictures)
+        return _image_folder(path, pictures)
     if any("idx3" in name for name in names):
-        return "image", _idx(path, names)
+        return Found("image", _idx(path, names))
     if found[".npy"]:
-        return "image", _npy_folder(path, [n for n in names if n.endswith(".npy")])
+        return Found("image", _npy_folder(path, [n for n in names if n.endswith(".npy")]))
     if texts:
-        return "text", {
+        section = {
             "name": "text_folder",
             "path": path.as_posix(),
             "folders": _levels(path, texts),
@@ -75,6 +93,7 @@ def _folder(path: Path) -> tuple[str, Source]:
             "longest": LONGEST,
             "on_bad_item": "stop",
         }
+        return Found("text", section)
     held = ", ".join(
         f"{count} {form or 'without a suffix'}" for form, count in found.most_common(5)
     )
@@ -114,7 +133,7 @@ def _levels(path: Path, names: list[str]) -> list[str]:
     return ["split"] * splits + ["label"] * (depth - splits)
 
 
-def _image_folder(path: Path, names: list[str]) -> Source:
+def _image_folder(path: Path, names: list[str]) -> Found:
     from PIL import Image
 
     sizes: Counter[tuple[int, int]] = Counter()
@@ -135,7 +154,7 @@ def _image_folder(path: Path, names: list[str]) -> Source:
     if not even:
         side = min(_LARGEST_SIDE, max(8, 8 * round(min(height, width) / 8)))
         height = width = min(side, 32)
-    return {
+    section = {
         "name": "image_folder",
         "path": path.as_posix(),
         "folders": _levels(path, names),
@@ -146,6 +165,16 @@ def _image_folder(path: Path, names: list[str]) -> Source:
         "background": 255,
         "on_bad_item": "stop",
     }
+    return Found("image", section, "" if even else _told(sizes, height, width))
+
+
+def _told(sizes: Iterable[tuple[int, int]], height: int, width: int) -> str:
+    heights, widths = ({size[side] for size in sizes} for side in (0, 1))
+    least, most = f"{min(heights)}×{min(widths)}", f"{max(heights)}×{max(widths)}"
+    found = f"size {least}" if least == most else f"sizes {least} to {most}"
+    return (
+        f"{found}, scaled and cropped to {height}×{width} (source.height, source.width, source.fit)"
+    )
 
 
 def _idx(path: Path, names: list[str]) -> Source:

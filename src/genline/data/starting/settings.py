@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from genline.data.preparation.config import SMALLEST_OF_BYTES
 from genline.data.preparation.markup import holds_html, strip_html
+from genline.data.prepared import SPECIAL_TOKENS
 from genline.data.sources.items import TextItem
 from genline.data.tokenizer.text_tokenizer import SCHEMES, TextTokenizer
 from genline.data.tokenizer.words import PIECE
@@ -47,7 +49,7 @@ def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
     if strip:
         texts = [strip_html(text) for text in texts]
     kind, why = _tokenizer(texts)
-    size, lengths = _sizes(texts, kind)
+    size, lengths, covered = _sizes(texts, kind)
     most = int(min(_LONGEST, max(4, np.quantile(lengths, 0.95))))
     share = float(np.mean([length <= most for length in lengths]))
     least = SMALLEST_OF_BYTES if kind == "bpe" else 8
@@ -55,8 +57,15 @@ def prepare_texts(items: Iterable[TextItem], splits: set[str]) -> str:
     rows: dict[str, tuple[object, str]] = {
         "near_duplicates": (0.8, "word-3-gram Jaccard with a kept text that drops one, in (0, 1]"),
         "tokenizer": (kind, f"{why}; or {_others(kind)}"),
-        "vocabulary": (size, f"tokens kept, 4 special ones included, {least} to 65536"),
-        "max_tokens": (most, f"longer texts are {what}, 1 to 1024 tokens; {share:.0%} are within"),
+        "vocabulary": (
+            size,
+            f"tokens kept, 4 special ones included, {least} to 65536; {_percent(covered)} of those "
+            "of the texts are among them",
+        ),
+        "max_tokens": (
+            most,
+            f"longer texts are {what}, 1 to 1024 tokens; {_percent(share)} are within",
+        ),
         "unknown": ("keep", "texts with a token outside it: drop, or keep (shown as <unk>)"),
     }
     if what == "cut":
@@ -82,8 +91,9 @@ def _tokenizer(texts: Sequence[str]) -> tuple[str, str]:
     return "word", "words and marks"
 
 
-def _sizes(texts: Sequence[str], kind: str) -> tuple[int, list[int]]:
-    """The size of a vocabulary, and how many tokens each text has with it."""
+def _sizes(texts: Sequence[str], kind: str) -> tuple[int, list[int], float]:
+    """The size of a vocabulary, how many tokens each text has with it, and the share of all
+    tokens that are in it."""
     pieces = re.compile(_PIECES[kind]).findall
     lengths: list[int] = []
     tokens: Counter[str] = Counter()
@@ -92,12 +102,19 @@ def _sizes(texts: Sequence[str], kind: str) -> tuple[int, list[int]]:
         lengths.append(len(found))
         tokens.update(found)
     if kind != "bpe":
-        return _vocabulary(tokens), lengths
+        size = _vocabulary(tokens)
+        known = sum(count for _, count in tokens.most_common(size - len(SPECIAL_TOKENS)))
+        return size, lengths, known / max(1, tokens.total())
     # Characters and words alike want tokens of their own, beside those of the bytes.
     repeated = sum(count > 1 for count in tokens.values())
     size = min(_LARGE, SMALLEST_OF_BYTES + 2 * repeated)
     tokenizer = TextTokenizer.train(texts, size, kind)
-    return size, tokenizer.encode_flat(texts)[1].tolist()
+    return size, tokenizer.encode_flat(texts)[1].tolist(), 1.0
+
+
+def _percent(share: float) -> str:
+    """Rounded down: all only where it is all."""
+    return f"{math.floor(100 * share)} %"
 
 
 def _others(kind: str) -> str:

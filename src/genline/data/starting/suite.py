@@ -98,8 +98,13 @@ def _classes(table: pd.DataFrame) -> list[tuple[str, list[Row]]]:
     if counts.empty:
         return []
     classes = counts.index.tolist()
+    if len(classes) > _MANY_CLASSES:
+        if isinstance(classes[0], str):
+            return []
+        most = _between("fail", column="label", min_value=0, max_value=max(classes))
+        return [("The classes.", [most])]
     rows = [_check("values_to_be_in_set", "fail", column="label", value_set=classes)]
-    if 1 < len(classes) <= _MANY_CLASSES:
+    if len(classes) > 1:
         shares = counts / counts.sum()
         uneven = sum(share * math.log(share * len(classes)) for share in shares.tolist())
         even = {"values": classes, "weights": [1 / len(classes)] * len(classes)}

@@ -22,12 +22,15 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from genline.data.prepared import SPECIAL_TOKENS, UNK
 from genline.data.tokenizer.scheme import Ids, Scheme
+from genline.data.tokenizer.thinning import thinned
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
 # Possessive, so that no run of one kind, however long, is tried twice.
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+# What training texts weigh at most, by :func:`thinned`; a unigram model takes ten times the work.
+_MOST_BPE, _MOST_UNIGRAM = 50_000_000, 10_000_000
 _LONGEST_PIECE = 16  # bytes of a token of the unigram model
 _UNSEEN = 10.0  # nats that a byte no text holds is below the least likely piece
 
@@ -67,7 +70,7 @@ class Bpe(_Bytes):
             initial_alphabet=ByteLevel.alphabet(),
             show_progress=False,
         )
-        tokenizer.train_from_iterator(texts, trainer)
+        tokenizer.train_from_iterator(thinned(texts, _MOST_BPE), trainer)
         return cls(_unmarked(tokenizer))
 
     @classmethod
@@ -96,7 +99,7 @@ class Unigram(_Bytes):
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int) -> Self:
-        words = _counted_words(texts)
+        words = _counted_words(thinned(texts, _MOST_UNIGRAM))
         seen = set().union(*words)
         unseen = [character for character in sorted(_byte_of_character()) if character not in seen]
         pieces = _fit_unigram(words, size - len(unseen)) if words else []

@@ -126,14 +126,15 @@ def _images(read: Read, rows: Rows) -> Callable[[Rows, Rows], Floats]:
     small: list[Floats] = []
     shapes: list[tuple[int, ...]] = []
     for item in _chosen(read, rows):
-        reduced = _reduced(item)
-        small.append(reduced)
+        small.append(_reduced(item))
         shapes.append(item.pixels.shape)
 
     def alike(ours: Rows, others: Rows) -> Floats:
         return np.array(
             [
-                float(small[i] @ small[j]) if shapes[i] == shapes[j] else 0.0
+                np.dot(small[i].astype(np.float32), small[j].astype(np.float32))
+                if shapes[i] == shapes[j]
+                else 0.0
                 for i, j in zip(ours.tolist(), others.tolist(), strict=True)
             ],
             np.float64,
@@ -151,8 +152,9 @@ def _reduced(item: ImageItem) -> Floats:
         sizes = np.diff([*starts, grey.shape[axis]])
         sums = np.add.reduceat(grey, starts, axis=axis)
         grey = sums / (sizes[:, None] if axis == 0 else sizes)
-    flat = (grey - grey.mean()).astype(np.float32).ravel()
-    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-12))
+    flat = (grey - grey.mean()).ravel()
+    # Many may be held at once, and 11 bits tell a correlation to five digits.
+    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-12), np.float16)
 
 
 def _texts(read: Read, rows: Rows) -> Callable[[Rows, Rows], Floats]:

@@ -76,11 +76,12 @@ def psi_by_chance(then: Sequence[int], now: Sequence[int]) -> float:
     Of B bins and n and m items the index is near to (1/n + 1/m) · χ² with B − 1 degrees of freedom:
     Yurdakul and Naranjo 2020, Statistical properties of the population stability index, section 3.
     """
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv  # many times faster to import than scipy.stats
 
     bins = len(then)
     scale = 1 / max(sum(then), 1) + 1 / max(sum(now), 1)
-    return float(scale * chi2.ppf(_QUANTILE, bins - 1)) if bins > 1 else 0.0
+    # The quantile of χ² with d degrees of freedom is twice that of the gamma distribution at d / 2.
+    return float(scale * 2 * gammaincinv((bins - 1) / 2, _QUANTILE)) if bins > 1 else 0.0
 
 
 def _smoothed(counts: Sequence[int]) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from genline.data.validation.tables import CATEGORIES, IDENTITIES
+from genline.data.validation.tables import CATEGORIES, FILE, IDENTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,10 @@ TOP = 10
 
 
 def summarise(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of numbers: moments and a histogram; of names: the most frequent values."""
+    """Of numbers: moments and a histogram; of names: the most frequent values.
+
+    Files that hold one item each are left out: there is nothing to sum up.
+    """
     from pandas.api.types import is_numeric_dtype
 
     return [
@@ -25,7 +28,7 @@ def summarise(table: pd.DataFrame) -> list[dict[str, Any]]:
         if is_numeric_dtype(table[name]) and name not in CATEGORIES
         else _category(str(name), table[name])
         for name in table.columns
-        if name not in IDENTITIES
+        if name not in IDENTITIES and not (name == FILE and table[name].is_unique)
     ]
 
 

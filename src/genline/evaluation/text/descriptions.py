@@ -13,8 +13,8 @@ DESCRIPTIONS = {
         "Fréchet embedding distance",
         "lower",
         "FID's formula on the mean states of the evaluator's language model; the floor is that of "
-        "as many training texts, which the evaluator has seen: unseen_frechet_embedding_distance "
-        "stands beside it, the distance of real texts that it has not seen.",
+        "as many training texts, which the evaluator has seen; the “Fréchet embedding distance of "
+        "unseen real texts” is that of texts it has not seen.",
     ),
     "forward_perplexity": Description(
         "Forward perplexity",

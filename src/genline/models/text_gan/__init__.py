@@ -1,4 +1,4 @@
-"""Text GANs: language-model generators, discriminators of prefixes, adversarial objectives."""
+"""Text GANs: generators with and without noise, discriminators, adversarial objectives."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def build(model: Model, spec: Spec) -> TextGAN:
     """An untrained :class:`TextGAN` for texts of ``spec``; ModelError when it is of images."""
     from genline.core.errors import ModelError
-    from genline.models.text_gan.model import TextGAN
+    from genline.models.text_gan.model import LanguageModelGAN, TextGAN
 
     if not isinstance(spec, TextSpec):
         raise ModelError("family 'text_gan' models texts, but the dataset holds images")
-    return TextGAN(model, spec)
+    return TextGAN(model, spec) if model.latent else LanguageModelGAN(model, spec)

@@ -18,6 +18,7 @@ class Texts:
 
     tokens: Tensor  # int64 (length, batch), PAD after EOS
     relaxed: Tensor | None = None  # (length, batch, vocabulary) one-hot rows that carry gradient
+    z: Tensor | None = None  # (batch, latent): the noise they were generated from, where any was
 
     @property
     def real(self) -> Tensor:

@@ -13,7 +13,7 @@ from genline.reporting.validation import histogram
 from genline.reporting.validation.drift import shown as shown_drift
 from genline.reporting.validation.items import OFFENDERS, Shown
 from genline.reporting.validation.skeleton import environment, plain
-from genline.reporting.validation.wording import COLUMNS, sentence
+from genline.reporting.validation.wording import COLUMNS, class_names, sentence
 
 # What an expectation that is not met does, by its severity in the suite.
 _CONSEQUENCES = {"fail": "stops the line", "warn": "warns only"}
@@ -59,7 +59,8 @@ def render(
         constant=constant,
         drift=shown_drift(drift),
         skipped=(result["source"].get("skipped") or {}).get("count", 0),
-        source=_flatten(result["source"]),
+        classes=class_names(result["source"]),
+        source=[(name, value) for name, value in _flatten(result["source"]) if value],
         chart=(histogram.WIDTH, histogram.HEIGHT),
     )
 

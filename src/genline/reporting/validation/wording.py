@@ -62,6 +62,7 @@ _DRIFT = {
     "psi_beyond_chance": "the population stability index of every column exceeds chance by {range}",
     "kl": "the divergence (KL) of every column, in nats, is {range}",
 }
+_CLASSES = 20  # named of more
 
 # The columns of the item tables of genline.data.validation.
 COLUMNS = {
@@ -122,6 +123,15 @@ def sentence(expectation: Mapping[str, Any]) -> str:
     return template.format_map(_Parts(parts | _parts(kwargs)))
 
 
+def class_names(source: Mapping[str, Any]) -> str:
+    """Which number of a label is which class, of the first; '' where numbers are the names."""
+    names = [str(name) for name in source.get("class_names") or []]
+    if names == [str(number) for number in range(len(names))]:
+        return ""
+    more = f" and {len(names) - _CLASSES} more" if len(names) > _CLASSES else ""
+    return ", ".join(f"{i} is {name}" for i, name in enumerate(names[:_CLASSES])) + more
+
+
 def _told_by_column(kind: str, kwargs: Mapping[str, Any], table: Any) -> str | None:
     """A template for a column whose meaning says it better than its values do."""
     column, every = str(kwargs.get("column")), kwargs.get("mostly") is None
@@ -130,6 +140,8 @@ def _told_by_column(kind: str, kwargs: Mapping[str, Any], table: Any) -> str | N
         if every and kind == "expect_column_values_to_be_between" and column in _DRIFT:
             return f"Since the version before, {_DRIFT[column]}"
         return template and f"Since the version before: {template}"
+    if every and kind == "expect_column_values_to_be_unique" and column == "digest":
+        return "No item equals another (the digest is a hash of its content)"
     if every and kind == "expect_column_values_to_be_in_set" and kwargs.get("value_set") == [False]:
         return _NEVER.get(column)
     return None

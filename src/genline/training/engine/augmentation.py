@@ -3,7 +3,8 @@
 Applied to real images alone it is plain augmentation: a model then also learns the changed ones.
 Applied to all that a discriminator sees, with a gradient through it, it is DiffAugment (Zhao et al.
 2020), and the generator learns the unchanged ones. Images are float32 (batch, channels, height,
-width) in [−1, 1], and each has a change of its own.
+width) in [−1, 1], and each has a change of its own; ``flip`` and ``crop``, which move pixels and
+make none, take grey levels too.
 """
 
 from __future__ import annotations

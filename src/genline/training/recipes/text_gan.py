@@ -15,12 +15,14 @@ from genline.core.seeds import derive_seed
 from genline.data.batches import BucketedBatches, ShuffledBatches
 from genline.data.prepared import PreparedTexts
 from genline.models.initialisation import seeded
+from genline.models.networks.decoder import Decoder
 from genline.models.networks.decoding import sample_texts
 from genline.models.networks.energy import energy_distance
 from genline.models.networks.frequencies import start_at_frequencies
-from genline.models.networks.recurrent_decoder import LSTMDecoder
+from genline.models.text_gan.combinations import refuse
 from genline.models.text_gan.config import Model, Train
-from genline.models.text_gan.discriminators import DISCRIMINATORS
+from genline.models.text_gan.discriminators import make_discriminator
+from genline.models.text_gan.generators import draw_noise, reading
 from genline.models.text_gan.model import TextGAN
 from genline.models.text_gan.objectives import OBJECTIVES
 from genline.models.text_gan.texts import Texts, ngram_bags
@@ -37,21 +39,30 @@ class TextGANRecipe(Recipe):
     After ``pretrain_steps`` the control takes over the generator's weights and optimiser state.
     The adversarial phase then trains the generator, and the last phase the control: on the same
     batches in the same order, at the same rates, both without dropout and with the same average.
-    They differ in the adversarial gradient alone.
+    They differ in the adversarial gradient alone. Objective ``mle`` has none, and so two phases:
+    its generator is its control.
+
+    A generator that reads noise is given other noise with every text, in maximum likelihood too:
+    what is maximised then is a bound, E_z ln p(x|z) ≤ ln p(x), which is reached by a generator
+    that makes nothing of its noise. What to make of it is for the adversarial phase to teach.
 
     Of either, the averaged state is kept whose samples are nearest to the validation texts, as
     what a GAN is for is its samples: likelihood would choose the state that the adversarial
     gradient has moved least. Of pretraining the last state goes on, at a rate fallen to 0.
 
-    ``loss`` is the NLL of a batch under the network that learns, nats a text, in every phase.
+    ``loss`` is the NLL of a batch under the network that learns, or its bound where that reads
+    noise, nats a text, in every phase.
     """
 
     selects_by = "valid_distance"
 
     def __init__(self, context: Context, data: PreparedTexts, model: Model, train: Train) -> None:
         super().__init__()
+        refuse(model, train)
         self.context, self.train, self.spec = context, train, data.spec
-        self.steps = train.pretrain_steps + 2 * train.adversarial_steps
+        self.latent, self.adversarial = model.latent, train.objective != "mle"
+        phases = 2 if self.adversarial else 1
+        self.steps = train.pretrain_steps + phases * train.adversarial_steps
         self.validate_every = train.validate_every
         self.phase_ends = frozenset(
             {train.pretrain_steps, train.pretrain_steps + train.adversarial_steps}
@@ -74,20 +85,12 @@ class TextGANRecipe(Recipe):
         )
         with seeded(derive_seed(context.seed, "weights")):
             self.gan = TextGAN(model, data.spec).to(context.device)
-            make = DISCRIMINATORS[train.discriminator.network]
-            self.discriminator = make(data.spec.vocabulary, model.embedding, model.hidden).to(
-                context.device
-            )
+            self.discriminator = make_discriminator(train.discriminator, model, data.spec)
+        self.discriminator.to(context.device)
         start_at_frequencies(self.gan.generator.bias, self.texts)
-        self.objective = OBJECTIVES[train.objective](train, data.spec.max_tokens)
-        self.objective.to(context.device)
         networks = {"generator": self.gan.generator, "control": self.gan.control}
         self.noise = context.generator("noise")
-        self.modules = {
-            **networks,
-            "discriminator": self.discriminator,
-            "objective": self.objective,
-        }
+        self.modules = dict(networks)
         self.optimizers = {
             name: torch.optim.AdamW(
                 network.parameters(),
@@ -97,14 +100,22 @@ class TextGANRecipe(Recipe):
             )
             for name, network in networks.items()
         }
+        if self.adversarial:
+            self._add_opponent()
+        self.averages = {n: ExponentialAverage(m, train.ema) for n, m in networks.items()}
+        self.generators = {"noise": self.noise}
+
+    def _add_opponent(self) -> None:
+        train = self.train
+        self.objective = OBJECTIVES[train.objective](train, self.spec.max_tokens)
+        self.objective.to(self.context.device)
+        self.modules |= {"discriminator": self.discriminator, "objective": self.objective}
         self.optimizers["discriminator"] = torch.optim.Adam(
             self.discriminator.parameters(),
             train.discriminator.learning_rate,
             (0.5, 0.99),  # a short memory: what it tells apart changes at every step
             fused=True,
         )
-        self.averages = {n: ExponentialAverage(m, train.ema) for n, m in networks.items()}
-        self.generators = {"noise": self.noise}
 
     def step(self, step: int) -> dict[str, Tensor]:
         train = self.train
@@ -117,11 +128,12 @@ class TextGANRecipe(Recipe):
         phase, position = divmod(step - train.pretrain_steps, train.adversarial_steps)
         x = self._batch(train.pretrain_steps + position)
         rate = cosine(position, train.adversarial_steps, train.adversarial_learning_rate)
-        if phase == 0:
+        if phase == 0 and self.adversarial:
             return self._play(x, rate, position)
-        loss = self._maximise_likelihood("control", x, rate, 0.0)
-        self.averages["control"].update(self.gan.control)
-        return {"loss": loss, "control_loss": loss}
+        name = "control" if phase else "generator"
+        loss = self._maximise_likelihood(name, x, rate, 0.0)
+        self.averages[name].update(self.gan.network(name))
+        return {"loss": loss, "control_loss" if phase else "likelihood_loss": loss}
 
     def _batch(self, step: int) -> Tensor:
         return self.context.tensor(self.texts.batch(self.batches[step]))
@@ -138,11 +150,15 @@ class TextGANRecipe(Recipe):
 
     def _maximise_likelihood(self, name: str, x: Tensor, rate: float, p: float) -> Tensor:
         network = self.gan.network(name)
+        z = self._draw_noise(len(x))
         with self.context.fabric.autocast():
-            likelihoods = network.token_log_likelihood(x, p=p, generator=self.noise)
+            likelihoods = network.token_log_likelihood(x, z, p=p, generator=self.noise)
         loss = -likelihoods.sum(1).mean()
         self._descend(network, self.optimizers[name], rate, loss)
         return loss
+
+    def _draw_noise(self, count: int) -> Tensor | None:
+        return draw_noise(self.latent, count, self.noise, self.context.device)
 
     def _play(self, x: Tensor, rate: float, position: int) -> dict[str, Tensor]:
         """One update of the discriminator, then one of the generator, whose anchor is ``x``."""
@@ -150,11 +166,14 @@ class TextGANRecipe(Recipe):
         self.discriminator.requires_grad_(True)
         progress = position / train.adversarial_steps
         real = Texts(self.context.tensor(self.texts.batch(self.judged[position]))[:, 1:].T)
+        drawn_from, anchored_at = self._draw_noise(len(x)), self._draw_noise(len(x))
+        dropped = train.discriminator.dropout, self.noise
         with self.context.fabric.autocast():
-            fake = self.objective.draw(generator, len(x), progress, self.noise)
-            on_real, on_fake = self._scores(real), self._scores(fake.detach())
-            loss_d = self.objective.discriminator_loss(on_real, real.real, on_fake, fake.real)
-        right = torch.cat([(on_real > 0)[real.real], (on_fake < 0)[fake.real]]).float().mean()
+            fake = self.objective.draw(generator, len(x), progress, self.noise, drawn_from)
+            on_real = self.discriminator(real, *dropped)
+            on_fake = self.discriminator(fake.detach(), *dropped)
+            loss_d = self.objective.discriminator_loss(on_real, on_fake)
+        right = torch.cat([on_real.counted > 0, on_fake.counted < 0]).float().mean()
         self._descend(
             self.discriminator,
             self.optimizers["discriminator"],
@@ -164,7 +183,7 @@ class TextGANRecipe(Recipe):
 
         self.discriminator.requires_grad_(False)
         with self.context.fabric.autocast():
-            likelihood = -generator.token_log_likelihood(x).sum(1).mean()
+            likelihood = -generator.token_log_likelihood(x, anchored_at).sum(1).mean()
             adversarial = self.objective.generator_loss(generator, self.discriminator, real, fake)
         self._descend(
             generator,
@@ -182,11 +201,6 @@ class TextGANRecipe(Recipe):
             "discriminator_loss": loss_d,
             "discriminator_accuracy": right,
         }
-
-    def _scores(self, texts: Texts) -> Tensor:
-        embedded = texts.embed(self.discriminator.embedding)
-        scores: Tensor = self.discriminator(embedded, self.train.discriminator.dropout, self.noise)
-        return scores.float()
 
     def _descend(
         self,
@@ -235,12 +249,11 @@ class TextGANRecipe(Recipe):
         if name is None:
             return {"valid_loss": self._held_out_loss(self.gan.generator)}
         network = self.averages[name].module
-        assert isinstance(network, LSTMDecoder)
+        assert isinstance(network, Decoder)
         loss, noise = self._held_out_loss(network), self.context.generator("validation")
         count = len(self.held_out_bags)
-        samples = sample_texts(
-            network.step, network.start(count), count, self.spec.max_tokens, noise
-        )
+        z = draw_noise(self.latent, count, noise, self.context.device)
+        samples = sample_texts(*reading(network, count, z), count, self.spec.max_tokens, noise)
         found = energy_distance(ngram_bags(samples), self.held_out_bags)
         return {
             "valid_loss": loss,
@@ -248,9 +261,13 @@ class TextGANRecipe(Recipe):
             "valid_distance_error": found.error,
         } | ({"valid_control_loss": loss} if name == "control" else {})
 
-    def _held_out_loss(self, network: LSTMDecoder) -> float:
-        total = sum(float(network.log_likelihood(x).double().sum()) for x in self.held_out)
-        return -total / sum(map(len, self.held_out))
+    def _held_out_loss(self, network: Decoder) -> float:
+        """Nats a text; with the same noise each time, where the network reads it."""
+        random, total = self.context.generator("held out"), 0.0
+        for x in self.held_out:
+            z = draw_noise(self.latent, len(x), random, self.context.device)
+            total -= float(network.log_likelihood(x, z).double().sum())
+        return total / sum(map(len, self.held_out))
 
     def result(self) -> dict[str, Tensor]:
         return {
@@ -258,6 +275,14 @@ class TextGANRecipe(Recipe):
             for name, average in self.averages.items()
             for key, value in average.module.state_dict().items()
         }
+
+    def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Without an opponent the control is the generator: the same steps on the same batches."""
+        if self.adversarial:
+            return weights
+        own = "generator."
+        kept = {k.removeprefix(own): v for k, v in weights.items() if k.startswith(own)}
+        return {f"{name}.{k}": v.clone() for name in self.averages for k, v in kept.items()}
 
 
 def build(context: Context, data: PreparedTexts, model: Model, train: Train) -> Recipe:
