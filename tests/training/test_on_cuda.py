@@ -178,11 +178,8 @@ def cases() -> dict[str, Case]:
     for network in ("mlp", "conv", "residual"):
         for objective, judge in (("adversarial_autoencoder", "mlp"), ("vae_gan", network)):
             train = {"objective": objective, "discriminator": {"network": judge}}
-            found[f"image_hybrid {network} {objective}"] = (
-                "image_hybrid",
-                {"network": network},
-                train,
-            )
+            case = ("image_hybrid", {"network": network}, train)
+            found[f"image_hybrid {network} {objective}"] = case
     for network in ("lstm", "gru", "transformer", "mlp"):
         remedies: dict[str, Any] = {"pretrain_steps": 2, "encoder_updates": 1, "kl_cycles": 2}
         if network == "mlp":  # its decoder reads no words that could be hidden
@@ -355,10 +352,8 @@ def test_what_is_trained_on_cuda_is_finite_resumes_exactly_and_samples_on_the_cp
 def test_a_judge_of_images_is_fitted_and_judges_on_cuda(
     images: PreparedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    section = ImageEvaluator(
-        width=8, features=16, steps=STEPS, batch=32, learning_rate=0.002, weight_decay=0.05,
-        dropout=0.3,
-    )  # fmt: skip
+    fitted = {"steps": STEPS, "batch": 32, "learning_rate": 0.002, "weight_decay": 0.05}
+    section = ImageEvaluator(width=8, features=16, dropout=0.3, **fitted)  # type: ignore[arg-type]
     whole, again = killed_and_resumed(
         lambda: classifier.build(context(), images, section), tmp_path, monkeypatch
     )
