@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import genline  # noqa: F401  (sets libgomp's spinning before a test imports torch)
+
+# How long one example takes says nothing: the first imports what it needs, and machines differ.
+hypothesis.settings.register_profile("genline", deadline=None)
+hypothesis.settings.load_profile("genline")
 
 _FLAGS = [
     "--no-sandbox",

@@ -54,6 +54,8 @@ def test_preparing_says_what_was_kept_and_what_was_left_out(capsys):
     assert said == [
         "prose: 10 texts in data/prepared/prose: test 2, train 6, valid 2",
         "prose: left out: 1 too long",
+        "prose: outside the vocabulary, read as <unk>: 50.0% of test, 0.0% of train, 50.0% of "
+        "valid; raise prepare.vocabulary",
     ]
 
 
