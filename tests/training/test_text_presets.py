@@ -1,4 +1,4 @@
-"""Every preset of a text VAE is an entry that params.yaml takes, and trains."""
+"""Every preset of a text model is an entry that params.yaml takes, and trains."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from text_corpus import random_texts, write_corpus
 
 from genline import parameters
 from genline.core.params import load_yaml
-from genline.models.text_vae.config import Model, Train
-from genline.training.engine.recipe import Context
-from genline.training.recipes.text_vae import build
+from genline.data.prepared import PreparedTexts
+from genline.models.text_gan import config as text_gan_config
+from genline.models.text_vae import config as text_vae_config
+from genline.training.engine.recipe import Context, Recipe
+from genline.training.recipes import text_gan, text_vae
 
 ROOT = Path(__file__).parents[2]
-PRESETS = sorted((ROOT / "presets").glob("*-text-vae-*.yaml"))
+PRESETS = sorted((ROOT / "presets").glob("*-text-*.yaml"))
 EVERY = pytest.mark.parametrize("preset", PRESETS, ids=[path.stem for path in PRESETS])
 
 
@@ -31,7 +33,8 @@ def entry(preset: Path) -> dict[str, Any]:
 
 
 def test_each_data_set_has_a_small_and_a_full_preset() -> None:
-    stems = {f"{d}-text-vae" for d in ("docstrings", "imdb", "coco-captions", "ptb")}
+    data = ("docstrings", "imdb", "coco-captions", "ptb")
+    stems = {f"{name}-text-{family}" for name in data for family in ("vae", "gan")}
     assert {p.stem for p in PRESETS} == {f"{s}-{b}" for s in stems for b in ("small", "full")}
 
 
@@ -51,16 +54,34 @@ def test_a_preset_is_an_entry_that_params_take(
     parameters.check()
 
 
+def context() -> Context:
+    return Context(Fabric(accelerator="cpu", devices=1, precision="32-true"), 3)
+
+
+def smaller_gan(data: PreparedTexts, model: dict[str, Any], train: dict[str, Any]) -> Recipe:
+    narrow = {"embedding": 12, "hidden": 2 * model["heads"], "latent": min(model["latent"], 4)}
+    short = {"pretrain_steps": 2, "adversarial_steps": 2, "batch": 8}
+    sections = text_gan_config.Model(**(model | narrow)), text_gan_config.Train(**(train | short))
+    return text_gan.build(context(), data, *sections)
+
+
+def smaller_vae(data: PreparedTexts, model: dict[str, Any], train: dict[str, Any]) -> Recipe:
+    narrow = {k: min(model[k], 16) for k in ("embedding", "encoder", "decoder", "latent")}
+    short = {"steps": 3, "batch": 8, "pretrain_steps": min(train["pretrain_steps"], 2)}
+    sections = text_vae_config.Model(**(model | narrow)), text_vae_config.Train(**(train | short))
+    return text_vae.build(context(), data, *sections)
+
+
+SMALLER = {"text_gan": smaller_gan, "text_vae": smaller_vae}
+
+
 @EVERY
 def test_a_preset_trains(preset: Path, tmp_path: Path) -> None:
     """A few steps of each phase, with narrower layers and smaller batches."""
     corpus = write_corpus(tmp_path / "corpus", random_texts(40, 15, 6), 15)
     found = entry(preset)
     model, train = found["model"], found["train"]
-    narrow = {k: min(model[k], 16) for k in ("embedding", "encoder", "decoder", "latent")}
-    short = {"steps": 3, "batch": 8, "pretrain_steps": min(train["pretrain_steps"], 2)}
-    context = Context(Fabric(accelerator="cpu", devices=1, precision="32-true"), 3)
-    made = build(context, corpus, Model(**(model | narrow)), Train(**(train | short)))
+    made = SMALLER[found["family"]](corpus, model, train)
     for step in range(made.steps):
         assert all(bool(torch.isfinite(value)) for value in made.step(step).values())
     assert made.validate(made.steps)["valid_loss"] > 0
