@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from warm import PROGRAMS, Order, Warm
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -56,8 +63,37 @@ class Clone:
 
     path: Path
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> Run:
-        """Run a program of the environment in the clone; ``check`` wants exit status 0."""
+    def run(
+        self, *command: str, check: bool = True, file_bytes: int | None = None, **environment: str
+    ) -> Run:
+        """Run a program in the clone; ``check`` wants exit status 0.
+
+        ``dvc`` and ``genline`` are forks of a process that has imported their libraries.
+        """
+        if command[0] not in PROGRAMS:
+            return self.run_cold(*command, check=check, **environment)
+        with tempfile.TemporaryDirectory() as folder:
+            started = self.start(
+                *command, folder=Path(folder), file_bytes=file_bytes, **environment
+            )
+            return _checked(started.wait(), command, check)
+
+    def start(
+        self,
+        *command: str,
+        folder: Path,
+        file_bytes: int | None = None,
+        **environment: str,
+    ) -> Started:
+        """The same at work in a session of its own; what it prints goes to files in ``folder``."""
+        output, errors = str(folder / "out"), str(folder / "err")
+        whole = clean_environment() | environment
+        starter = warm()
+        order = Order(command, str(self.path), whole, output, errors, file_bytes)
+        return Started(starter, starter.start(order), Path(output), Path(errors))
+
+    def run_cold(self, *command: str, check: bool = True, **environment: str) -> Run:
+        """Run a program as a person does, from the start of its interpreter on."""
         done = subprocess.run(
             [str(BIN / command[0]) if (BIN / command[0]).exists() else command[0], *command[1:]],
             cwd=self.path,
@@ -66,10 +102,7 @@ class Clone:
             text=True,
             timeout=500,
         )
-        run = Run(done.returncode, done.stdout, done.stderr)
-        assert not check or run.status == 0, f"{command} failed:\n{run.text}"
-        assert "Traceback" not in run.text, run.text
-        return run
+        return _checked(Run(done.returncode, done.stdout, done.stderr), command, check)
 
     def set(self, key: str, value: Any) -> None:
         """Set a dotted key of params.yaml."""
@@ -105,6 +138,43 @@ class Run:
     def error_lines(self) -> list[str]:
         """What genline itself said on standard error."""
         return [line for line in self.text.splitlines() if re.match(r"genline [a-z-]+: ", line)]
+
+
+@dataclass(frozen=True)
+class Started:
+    """A command at work."""
+
+    starter: Warm
+    number: int  # of its process, which leads a group
+    output: Path
+    errors: Path
+
+    def wait(self) -> Run:
+        status = self.starter.wait(self.number)
+        return Run(status, self.output.read_text(), self.errors.read_text())
+
+    def wait_for(self, words: str) -> None:
+        """Until it has printed that."""
+        for _ in range(3000):
+            with suppress(FileNotFoundError):
+                if words in self.output.read_text() + self.errors.read_text():
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"never said {words!r}: {self.errors.read_text()}")
+
+
+def _checked(run: Run, command: Sequence[str], check: bool) -> Run:
+    assert not check or run.status == 0, f"{command} failed:\n{run.text}"
+    assert "Traceback" not in run.text, run.text
+    return run
+
+
+@cache
+def warm() -> Warm:
+    """The process of this test session whose forks ``dvc`` and ``genline`` are."""
+    starter = Warm(clean_environment())
+    atexit.register(starter.close)
+    return starter
 
 
 def clean_environment() -> dict[str, str]:

@@ -9,15 +9,19 @@ from clones import Clone, Run, make_clone
 
 @pytest.fixture(scope="session")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Clone, Run]:
-    """Two clones in which the whole line has run from nothing, and what the first one printed."""
+    """Two clones in which the whole line has run from nothing, and what the first one printed.
+
+    The first as a person runs it, every stage from the start of its interpreter on.
+    """
     folder: Path = tmp_path_factory.mktemp("line")
-    clones = [make_clone(folder / name) for name in ("one", "two")]
+    one, two = (make_clone(folder / name) for name in ("one", "two"))
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda clone: clone.run("dvc", "repro"), clones))
-    for clone in clones:
+        runs = pool.submit(one.run_cold, "dvc", "repro"), pool.submit(two.run, "dvc", "repro")
+        first, _ = (run.result() for run in runs)
+    for clone in (one, two):
         clone.run("git", "add", "-A")
         clone.run("git", "commit", "-qm", "Run the line")
-    return clones[0], clones[1], runs[0]
+    return one, two, first
 
 
 @pytest.fixture

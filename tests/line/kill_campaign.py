@@ -29,7 +29,7 @@ from pathlib import Path
 
 import yaml
 from clones import Clone, clean_environment, make_clone
-from warm import Cold, Warm
+from warm import Cold, Order, Warm
 
 EXPERIMENT = "digits-vae"
 STAGES = (
@@ -62,9 +62,10 @@ class Campaign:
     def __init__(self, folder: Path, cold: bool = False) -> None:
         self.clone = make_clone(folder / "clone")
         _shrink(self.clone)
-        environment = clean_environment() | {"PYTHONPATH": str(self.clone.path / "src")}
+        self.environment = clean_environment() | {"PYTHONPATH": str(self.clone.path / "src")}
         self.output = folder / "output"
-        self.starter = (Cold if cold else Warm)(self.clone.path, environment)
+        self.starter = (Cold if cold else Warm)(self.environment)
+        self.run("genline", "check")  # the libraries are imported now
         self.seconds = {stage: self._time(stage) for stage in STAGES}
         self.lock = self.clone.lock()
 
@@ -72,11 +73,11 @@ class Campaign:
         """Kill at ``share``, from 0 to 1, of the time that running the stage again takes."""
         self._forget(stage)
         again = ("dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
-        number = self.starter.start(*again, output=self.output.with_name("killed"))
+        number = self._start(again, self.output.with_name("killed"))
         moment = share * self.seconds[stage]
         time.sleep(moment)
         _kill(number, victim)
-        self.starter.wait()
+        self.starter.wait(number)
         self.run("genline", "check")  # as `make repro` does
         status, said = self.run("dvc", "repro", "--no-run-cache")
         wrong = [] if status == 0 else [f"dvc repro ended with {status}: {said[-600:]}"]
@@ -94,7 +95,12 @@ class Campaign:
 
     def run(self, *command: str) -> tuple[int, str]:
         """Exit status and output of a command that is left alone."""
-        return self.starter.run(*command, output=self.output)
+        status = self.starter.wait(self._start(command, self.output))
+        return status, self.output.read_text(errors="replace")
+
+    def _start(self, command: tuple[str, ...], output: Path) -> int:
+        folder, printed = str(self.clone.path), str(output)
+        return self.starter.start(Order(command, folder, self.environment, printed, printed))
 
     def wrong(self) -> list[str]:
         """What is not as the undisturbed run left it."""

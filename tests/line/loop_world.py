@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from clones import BIN, Clone, Run, clean_environment, copy_tree
+from clones import Clone, Run, Started, clean_environment, copy_tree
 
 EXPERIMENT = "digits-vae"
 BRANCH = "genline/retrain"
@@ -93,17 +93,11 @@ class World:
         self.log.append(run.text)
         return run
 
-    def start(self, clone: Clone) -> subprocess.Popen[str]:
+    def start(self, clone: Clone) -> Started:
         """A retraining in a process group of its own."""
-        return subprocess.Popen(
-            [str(BIN / "genline"), "retrain"],
-            cwd=clone.path,
-            env=clean_environment() | {"MLFLOW_TRACKING_URI": self.uri},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        folder = self.top / f"{clone.path.name}-said"
+        folder.mkdir()
+        return clone.start("genline", "retrain", folder=folder, MLFLOW_TRACKING_URI=self.uri)
 
     def refs(self) -> dict[str, str]:
         """Where every ref of the git remote is."""

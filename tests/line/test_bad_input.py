@@ -1,14 +1,15 @@
 """Bad input: one line that says what, where and what would be right; nothing that was good lost."""
 
 import json
+import os
 import shutil
+import signal
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from clones import BIN, Clone, clean_environment
+from clones import Clone
 
 pytestmark = pytest.mark.line
 
@@ -114,18 +115,10 @@ def test_a_port_in_use_is_named(line: Clone) -> None:
 @pytest.mark.parametrize("stage", ["prepare digits", "train digits-vae", "evaluate digits-vae"])
 def test_no_room_to_write_is_one_line(line: Clone, stage: str) -> None:
     # A limit on file size stands for a full disk: the write fails in the same place.
-    done = subprocess.run(
-        ["bash", "-c", f"ulimit -f 4; exec {BIN / 'genline'} {stage}"],
-        cwd=line.path,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    said = [row for row in done.stderr.splitlines() if row.startswith("genline ")]
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert len(said) == 1, done.stderr
+    done = line.run("genline", *stage.split(), check=False, file_bytes=4096)
+    said = [row for row in done.err.splitlines() if row.startswith("genline ")]
+    assert done.status != 0
+    assert len(said) == 1, done.err
     assert "bug" not in said[0]
 
 
@@ -148,17 +141,13 @@ def test_a_damaged_database_is_named_and_kept(line: Clone, tmp_path: Path) -> No
     assert database.read_bytes() == b"not a database" * 100
 
 
-def test_two_trainings_of_one_experiment_do_not_mix(line: Clone) -> None:
+def test_two_trainings_of_one_experiment_do_not_mix(line: Clone, tmp_path: Path) -> None:
     shutil.rmtree(line.path / ".genline", ignore_errors=True)
     line.set("experiments.digits-vae.train.steps", 100000)
-    command = [str(BIN / "genline"), "train", "digits-vae"]
-    first = subprocess.Popen(
-        command, cwd=line.path, env=clean_environment(), stderr=subprocess.PIPE, text=True
-    )
+    first = line.start("genline", "train", "digits-vae", folder=tmp_path)
     try:
-        assert first.stderr is not None
-        first.stderr.readline()  # its first line of progress: it holds the lock
+        first.wait_for("\n")  # its first line of progress: it holds the lock
         assert "already" in refused(line, "genline", "train", "digits-vae")
     finally:
-        first.kill()
-        first.wait()
+        os.kill(first.number, signal.SIGKILL)
+        assert first.wait().status == -signal.SIGKILL

@@ -28,13 +28,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone.set(f"experiments.{NAME}.train.steps", 32)
     recipe = clone.path / "src/genline/models/image_vae/model.py"
     recipe.write_text(recipe.read_text() + "\n# changed, and not committed\n")
-    clone.run("dvc", "repro", f"register@{NAME}", PYTHONPATH=str(clone.path / "src"))
+    clone.run("dvc", "repro", f"register@{NAME}")
     return clone
 
 
 def lineage(clone: Clone, model: str) -> dict:
-    code = str(clone.path / "src")
-    return json.loads(clone.run("genline", "lineage", model, "--json", PYTHONPATH=code).out)
+    found: dict = json.loads(clone.run("genline", "lineage", model, "--json").out)
+    return found
 
 
 def test_a_model_of_a_dirty_tree_is_reproduced_to_the_same_digest(trained: Clone) -> None:
@@ -42,8 +42,7 @@ def test_a_model_of_a_dirty_tree_is_reproduced_to_the_same_digest(trained: Clone
     assert found["code"]["dirty"]
     assert found["code"]["patch_bytes"] > 100
     assert found["params"]["train.steps"] == "32"
-    code = str(trained.path / "src")
-    run = trained.run("genline", "reproduce", MODEL, PYTHONPATH=code)
+    run = trained.run("genline", "reproduce", MODEL)
     assert f"reproduced, the same digest {found['model']}" in run.out
     assert not list((trained.path / ".genline/reproduce").glob("*/"))
 
@@ -58,11 +57,10 @@ def test_a_machine_that_never_trained_shows_the_same_after_a_pull(
     other = Clone(tmp_path / "other")
     trained.run("git", "clone", "-q", str(trained.path), str(other.path))
     other.run("dvc", "pull", "-q", "--allow-missing")
-    code = str(other.path / "src")
-    said = other.run("genline", "sync", PYTHONPATH=code).out
+    said = other.run("genline", "sync").out
     assert f"{NAME}: added run" in said
     assert "→ version 1" in said
-    assert other.run("genline", "sync", PYTHONPATH=code).out == f"{NAME}: up to date\n"
+    assert other.run("genline", "sync").out == f"{NAME}: up to date\n"
     there = lineage(other, MODEL)
     same = ("model", "experiment", "dataset", "version", "aliases", "params", "digests")
     same += ("validation", "health", "decision", "metrics")
@@ -70,5 +68,5 @@ def test_a_machine_that_never_trained_shows_the_same_after_a_pull(
     # It knows the commit that holds code, parameters and result together, and needs no patch.
     assert there["code"]["commit"] == trained.run("git", "rev-parse", "HEAD").out.strip()
     assert not there["code"]["dirty"]
-    run = other.run("genline", "reproduce", f"models/{NAME}", PYTHONPATH=code)
+    run = other.run("genline", "reproduce", f"models/{NAME}")
     assert f"reproduced, the same digest {here['model']}" in run.out

@@ -79,7 +79,7 @@ def test_nothing_changed_is_said_within_seconds_and_does_nothing(world: World) -
     before = world.refs(), world.aliases()
     runner = world.runner("idle")
     began = time.monotonic()
-    run = world.retrain(runner)
+    run = runner.run_cold("genline", "retrain", MLFLOW_TRACKING_URI=world.uri)
     assert time.monotonic() - began < 20  # 10 on a quiet machine
     assert "nothing changed" in run.text
     assert not run.stages
@@ -131,18 +131,16 @@ def test_a_killed_run_goes_on_and_two_at_once_end_alike(world: World) -> None:
     world.data(*digits(300))  # a sixth of the data: no better than before
     killed, other = world.runner("killed"), world.runner("other")
     first, second = world.start(killed), world.start(other)
-    assert first.stdout is not None
-    for line in first.stdout:  # until it trains
-        if "Running stage 'train@" in line:
-            break
+    first.wait_for("Running stage 'train@")
     assert "at work" in one_line(world.retrain(killed, check=False))
-    os.killpg(first.pid, signal.SIGKILL)
+    os.killpg(first.number, signal.SIGKILL)
     first.wait()
     main = world.refs()[MAIN]
     run = world.retrain(killed)
     assert "fit_evaluator@digits" not in run.stages
-    said = second.communicate(timeout=300)[0]
-    if second.returncode:  # it yielded to the other in the registry, and says so in one line
+    yielded = second.wait()
+    said = yielded.text
+    if yielded.status:  # it yielded to the other in the registry, and says so in one line
         assert "genline retrain: register@" in said, said
         said = world.retrain(other).text
     assert killed.lock() == other.lock() == world.show("dvc.lock")

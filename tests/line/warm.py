@@ -1,31 +1,38 @@
-"""DVC and the stages it runs without the seconds in which each imports its libraries.
+"""Commands that do not wait for the import of their libraries.
 
-A process imports them once and forks: DVC in a session of its own, and of DVC, in the place of the
-shell that would start it, each stage. What runs is their own code in processes of their own, with
-DVC as the stage's parent; a kill that is drawn at random then falls on work and not on imports.
+A process imports them once and forks: the command in a session of its own, and of it, wherever it
+starts ``dvc`` or ``genline``, a process that is that command. What runs is their own code in a tree
+of processes like a person's, each with an environment, a folder and outputs of its own; a shell
+alone is left out. A program that is to find other code by ``PYTHONPATH`` is started as always.
 
-``python warm.py`` is that process. It reads a line of JSON for each command, answers with the
-number of the process, and with its exit status at the end.
+``python warm.py`` is that process. It reads a line of JSON for each order, and answers with a
+number: of the process that was started, or the exit status of the one that was waited for.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import pkgutil
+import resource
 import shlex
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import genline
 
+PROGRAMS = ("dvc", "genline")
+_SHELLS = ("sh", "bash", "dash", "zsh", "fish")
 _USED = (
     "dvc.api",
     "dvc.cli.parser",
@@ -46,36 +53,43 @@ _USED = (
 )
 
 
+@dataclass(frozen=True)
+class Order:
+    """A command: where it runs, in which environment, and the files that take what it prints."""
+
+    command: tuple[str, ...]
+    folder: str
+    environment: Mapping[str, str]
+    output: str
+    errors: str  # the same file where both go into one
+    file_bytes: int | None = None  # no file it writes may pass that
+
+
 class Cold:
-    """Starts commands in ``folder``, one after the other, as a person does."""
+    """Starts commands as a person does."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._folder, self._environment = folder, dict(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    def start(self, *command: str, output: Path) -> int:
-        """The number of a process that runs ``dvc …`` or ``genline …`` and writes ``output``."""
-        with output.open("wb") as written:
-            self._process = subprocess.Popen(
-                [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-                cwd=self._folder,
-                env=self._environment,
+    def start(self, order: Order) -> int:
+        """The number of a process that runs ``dvc …`` or ``genline …``."""
+        name, *arguments = order.command
+        with Path(order.output).open("wb") as output, Path(order.errors).open("ab") as errors:
+            process = subprocess.Popen(
+                [str(Path(sys.executable).with_name(name)), *arguments],
+                cwd=order.folder,
+                env=dict(order.environment),
                 stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=subprocess.STDOUT,
+                stdout=output,
+                stderr=output if order.errors == order.output else errors,
                 start_new_session=True,
             )
-        return self._process.pid
+        self._processes[process.pid] = process
+        return process.pid
 
-    def wait(self) -> int:
-        """Exit status of the command that was started; below zero, the signal that ended it."""
-        assert self._process is not None
-        return self._process.wait()
-
-    def run(self, *command: str, output: Path) -> tuple[int, str]:
-        """Exit status and output of a command."""
-        self.start(*command, output=output)
-        return self.wait(), output.read_text(errors="replace")
+    def wait(self, number: int) -> int:
+        """Exit status of what was started; below zero, the signal that ended it."""
+        return self._processes.pop(number).wait()
 
     def close(self) -> None:
         pass
@@ -84,8 +98,7 @@ class Cold:
 class Warm(Cold):
     """The same by forks of one process, which :meth:`close` ends."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._folder = folder
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._server = subprocess.Popen(
             [sys.executable, str(Path(__file__))],
             cwd="/",
@@ -94,117 +107,163 @@ class Warm(Cold):
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._answer() == "ready"
 
-    def start(self, *command: str, output: Path) -> int:
-        assert self._server.stdin is not None
-        self._server.stdin.write(json.dumps([str(self._folder), str(output), *command]) + "\n")
-        self._server.stdin.flush()
-        return int(self._answer())
+    def start(self, order: Order) -> int:
+        return self._ask({"start": asdict(order)})
 
-    def wait(self) -> int:
-        return int(self._answer())
+    def wait(self, number: int) -> int:
+        return self._ask({"wait": number})
 
     def close(self) -> None:
         assert self._server.stdin is not None
         self._server.stdin.close()
         self._server.wait()
 
-    def _answer(self) -> str:
+    def _ask(self, question: dict[str, Any]) -> int:
+        assert self._server.stdin is not None
         assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(question) + "\n")
+        self._server.stdin.flush()
         line = self._server.stdout.readline().strip()
         assert line, "the warm process has ended"
-        return line
+        return int(line)
 
 
 def _serve() -> None:
-    answers = os.fdopen(os.dup(1), "w")
+    questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what a library prints is no answer
     _import_all()
-    print("ready", file=answers, flush=True)
-    for line in sys.stdin:
-        number = _fork(partial(_become, *json.loads(line)))
-        print(number, file=answers, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), file=answers, flush=True)
+    subprocess.Popen = _Popen  # type: ignore[misc]
+    for line in questions:
+        question = json.loads(line)
+        if "start" in question:
+            answer = _fork(partial(_begin, Order(**question["start"])))
+        else:
+            answer = os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
+        print(answer, file=answers, flush=True)
 
 
 def _import_all() -> None:
-    import genline.stages
-
-    for name in (*_USED, *(f"genline.stages.{m.name}" for m in _modules(genline.stages))):
+    for name in _USED:
         importlib.import_module(name)
-    for family in _modules(importlib.import_module("genline.training.recipes")):
-        importlib.import_module(f"genline.training.recipes.{family.name}")
+    for module in pkgutil.walk_packages(genline.__path__, "genline."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
-def _modules(package: Any) -> Sequence[pkgutil.ModuleInfo]:
-    return list(pkgutil.iter_modules(package.__path__))
-
-
-def _fork(act: Callable[[], object]) -> int:
-    """A child that does ``act`` and ends."""
+def _fork(act: Callable[[], NoReturn]) -> int:
+    """A child that does ``act``, which ends it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
     number = os.fork()
     if number:
         return number
-    status = 1
     try:
         act()
-        status = 0
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
+
+
+def _begin(order: Order) -> NoReturn:
+    """This process, one that leads a session of its own, from now on is that command."""
+    os.setsid()
+    os.chdir(order.folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    output = os.open(order.output, flags)
+    os.dup2(output, 1)
+    os.dup2(output if order.errors == order.output else os.open(order.errors, flags), 2)
+    if order.file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes, order.file_bytes))
+    _become(order.command, order.environment)
+
+
+def _become(command: Sequence[str], environment: Mapping[str, str] | None) -> NoReturn:
+    """Run it as a fresh interpreter would, and end."""
+    status = 1
+    try:
+        gc.enable()  # subprocess forks with it disabled
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_IGN)
+        if environment is not None:
+            given = dict(environment)
+            os.environ.clear()
+            os.environ.update(given)
+        importlib.reload(genline)  # who started it, and the switches of the environment
+        status = _main(command)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else bool(error.code)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError, ValueError):  # no one reads it, or there is no room
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 
-def _become(folder: str, output: str, *command: str) -> NoReturn:
-    """This process, one that leads a session of its own, from now on is that command."""
-    os.setsid()
-    os.chdir(folder)
-    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for here, there in ((nothing, 0), (written, 1), (written, 2)):
-        os.dup2(here, there)
-    _main(command)
-
-
-def _main(command: Sequence[str]) -> NoReturn:
+def _main(command: Sequence[str]) -> int:
     program, *arguments = command
     sys.argv = list(command)
     if program == "dvc":
         import dvc.cli
-        import dvc.stage.run
 
-        dvc.stage.run.subprocess = SimpleNamespace(Popen=_Stage)
-        sys.exit(dvc.cli.main(arguments))
+        return int(dvc.cli.main(arguments) or 0)
     import genline.cli
 
-    sys.exit(genline.cli.main())
+    return genline.cli.main(arguments)
 
 
-class _Stage:
-    """In the place of the shell that DVC would start: a fork that is the stage's command."""
+class _Popen(subprocess.Popen):  # type: ignore[type-arg]
+    """One whose child, where it would start a program of ours, becomes it."""
 
-    def __init__(
-        self, command: Sequence[str], cwd: str, env: Mapping[str, str], **_: object
-    ) -> None:
-        def act() -> None:
-            genline.STARTED_BY = os.getppid()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.environ.clear()
-            os.environ.update(env)
-            os.chdir(cwd)
-            _main(shlex.split(command[-1]))
+    def __init__(self, args: Any, *rest: Any, **options: Any) -> None:
+        if command := _ours(args, options.get("env")):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            options["preexec_fn"] = partial(
+                _instead,
+                command,
+                options.get("env"),
+                _open_files() | {*options.get("pass_fds", ())},
+            )
+        super().__init__(args, *rest, **options)
 
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid, self.returncode = _fork(act), 0
 
-    def communicate(self) -> None:
-        self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+def _ours(args: Any, environment: Mapping[str, str] | None) -> list[str] | None:
+    """The command of ours that is to be started, if it is one and would find this code."""
+    if isinstance(args, (str, bytes, os.PathLike)):
+        return None
+    given = [os.fspath(word) for word in args]
+    if environment is not None and environment.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
+        return None
+    if Path(given[0]).name in _SHELLS and given[-2:-1] == ["-c"]:
+        given = shlex.split(given[-1])
+    if given[:2] == [sys.executable, "-m"]:
+        given = given[2:]
+    return [Path(given[0]).name, *given[1:]] if Path(given[0]).name in PROGRAMS else None
+
+
+def _instead(
+    command: Sequence[str], environment: Mapping[str, str] | None, keep: set[int]
+) -> NoReturn:
+    """In the place of starting it: the pipes that were made for the start alone are closed."""
+    for number in _open_files() - keep - {0, 1, 2}:
+        os.close(number)
+    _become(command, environment)
+
+
+def _open_files() -> set[int]:
+    listed = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+    found = set()
+    for number in listed:
+        with suppress(OSError):  # that of the listing itself
+            os.fstat(number)
+            found.add(number)
+    return found
 
 
 if __name__ == "__main__":
