@@ -31,8 +31,19 @@ def line(cold: tuple[Clone, Clone, Run], tmp_path: Path) -> Iterator[Clone]:
     # Neither git nor DVC keeps these: they say what was done to the registry of this clone.
     registered, kept = clone.path / "reports/registered", tmp_path / "registered"
     shutil.copytree(registered, kept)
+    before = _stamps(clone)
     yield clone
     clone.run("git", "checkout", "-q", "--", ".")
-    clone.run("dvc", "checkout", "-q", "--force")
-    shutil.rmtree(registered)
-    shutil.copytree(kept, registered)
+    if _stamps(clone) != before:
+        clone.run("dvc", "checkout", "-q", "--force")
+        shutil.rmtree(registered)
+        shutil.copytree(kept, registered)
+
+
+def _stamps(clone: Clone) -> dict[Path, tuple[int, int]]:
+    """What tells whether an output was written, made or taken away."""
+    return {
+        path: ((found := path.lstat()).st_mtime_ns, found.st_ino)
+        for folder in ("data", "models", "reports")
+        for path in (clone.path / folder).rglob("*")
+    }
