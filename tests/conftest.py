@@ -14,6 +14,9 @@ import pytest
 
 import genline  # noqa: F401  (sets libgomp's spinning before a test imports torch)
 
+# Two processes share the tests and two cores: more threads would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long one example takes says nothing: the first imports what it needs, and machines differ.
 hypothesis.settings.register_profile("genline", deadline=None)
 hypothesis.settings.load_profile("genline")

@@ -179,7 +179,8 @@ def warm() -> Warm:
 
 def clean_environment() -> dict[str, str]:
     """The environment of a person with this project's environment activated and no settings."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "GIT_"))}
+    set_here = ("MLFLOW_", "DVC_", "GIT_", "OMP_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(set_here)}
     kept["PATH"] = f"{BIN}{os.pathsep}{kept['PATH']}"
     # git refuses to commit without a name; experiments commit.
     for role in ("AUTHOR", "COMMITTER"):
