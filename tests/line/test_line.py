@@ -154,7 +154,7 @@ def test_a_source_archive_without_git_runs(tmp_path: Path) -> None:
         *(f"{s}@digits" for s in ("download", "validate", "prepare", "fit_evaluator")),
         *downstream("digits-vae"),
     }
-    # `make` tells DVC by itself that there is no git.
+    # `make` tells DVC by itself that there is no git, and what has run is up to date.
     (clone.path / ".dvc/config.local").unlink()
     run = clone.run("make", "repro", **outside)
     assert run.stages == []

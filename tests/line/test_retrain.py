@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from clones import Clone, Run
+from kill_campaign import processes
 from loop_world import BRANCH, EXPERIMENT, World, digits, scrambled
 
 pytestmark = [pytest.mark.line, pytest.mark.xdist_group("retrain")]
@@ -135,6 +136,8 @@ def test_a_killed_run_goes_on_and_two_at_once_end_alike(world: World) -> None:
     assert "at work" in one_line(world.retrain(killed, check=False))
     os.killpg(first.number, signal.SIGKILL)
     first.wait()
+    while processes(killed.path):  # those below it hold its lock until they have ended too
+        time.sleep(0.05)
     main = world.refs()[MAIN]
     run = world.retrain(killed)
     assert "fit_evaluator@digits" not in run.stages
