@@ -19,6 +19,8 @@ from genline import parameters
 from genline.core.errors import ParamsError
 from genline.core.files import write_text
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
+from genline.data.engines.config import read_workers
+from genline.data.engines.start import start
 from genline.data.sources import registry
 from genline.data.sources.config import SOURCES, Source
 from genline.data.starting import settings
@@ -64,7 +66,8 @@ def run(origin: str, name: str | None) -> None:
     section: Source = parse_section(SOURCES[source["name"]][0], source, f"datasets.{name}.source")
     with tempfile.TemporaryDirectory() as temporary:
         raw = Path(temporary) / "raw"
-        registry.fetch(section, raw)
+        with start(read_workers(params)) as engine:
+            registry.fetch(section, raw, engine)
         record = registry.record(raw)
         sample = _Sample(-(-record["items"] // _LOOKED_AT))
         items: Any = sample.passing(registry.items(raw))

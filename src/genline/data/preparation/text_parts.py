@@ -20,12 +20,13 @@ from genline.data.preparation.cleaning import clean_item
 from genline.data.preparation.config import PrepareTexts
 from genline.data.preparation.folder import write_array
 from genline.data.preparation.lengths import Lengths, fit
-from genline.data.preparation.near_duplicates import WORD
-from genline.data.preparation.text_store import TextStore, write_part
+from genline.data.preparation.text_store import Chosen, TextStore, write_part
 from genline.data.prepared import UNK, SplitName
 from genline.data.sources import parts
 from genline.data.sources.parts import Part
 from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer.scheme import Counted, Tally
+from genline.data.words import count_words
 
 _ENCODED = 1000  # texts together
 
@@ -56,10 +57,16 @@ def clean_part(section: PrepareTexts, folder: Path, part: Part) -> Cleaned:
             texts.append(text.text)
             items.append(describe(text.name, text.keys, text.text.encode(), section))
             # Near enough, and fast, where spaces part words.
-            found = text.text.split() if text.text.isascii() else WORD.findall(text.text)
-            words += len(found)
+            ascii_alone = text.text.isascii()
+            words += len(text.text.split()) if ascii_alone else count_words(text.text)
     write_part(folder, part.number, texts, items)
     return Cleaned(read, len(texts) + left_out.total(), len(texts), words, left_out)
+
+
+def count_part(store: TextStore, scheme: type[Counted], task: tuple[int, Chosen]) -> Tally:
+    """What decides a vocabulary in the chosen texts of a part. task: the part, and which."""
+    part, chosen = task
+    return scheme.count(store.part(part, chosen))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from genline.data.preparation.lengths import Lengths
 from genline.data.preparation.text_parts import (
     Encoded,
     clean_part,
+    count_part,
     encode_part,
     lengths_file,
     tokens_file,
@@ -36,7 +37,8 @@ from genline.data.preparation.text_parts import (
 from genline.data.preparation.text_store import ChosenTexts, TextStore
 from genline.data.prepared import SPLITS, SplitName, TextSpec, spec_to_json
 from genline.data.sources.parts import Part
-from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer import TextTokenizer, counted
+from genline.data.tokenizer.scheme import Tally
 from genline.data.tokenizer.text_tokenizer import token_dtype
 
 Kept = npt.NDArray[np.bool_]
@@ -69,9 +71,7 @@ def prepare(
     del items
     homes = np.full(len(kept), NONE, np.int8)
     homes[kept] = assigned.homes
-    tokenizer = TextTokenizer.train(
-        ChosenTexts(store, homes == 0), section.vocabulary, section.tokenizer
-    )
+    tokenizer = _vocabulary(store, homes == 0, section, engine)
     write_text(folder / "tokenizer.json", tokenizer.to_json())
     encoded = _encode(store, homes, folder / "tokenizer.json", section, engine)
     for found in encoded.values():
@@ -134,12 +134,32 @@ def _clean(
 def _distinct(
     store: TextStore, given: Homes, words: int, section: PrepareTexts, engine: Engine
 ) -> Kept:
-    # Of a pair of near-duplicates the one of the later split stays.
-    order = np.argsort(-given, kind="stable") if section.split == "given" else np.arange(len(given))
+    # Of a pair of near-duplicates the one of the later split stays, where splits are known already.
+    order = np.argsort(-given, kind="stable")
     by = section.near_duplicates_by
     if by == "exact" or (by == "auto" and words <= distinct.EXACT_WORDS):
         return distinct.exactly(store, order, section.near_duplicates)
     return distinct.by_min_hash(store, order, section.near_duplicates, engine)
+
+
+def _vocabulary(
+    store: TextStore, chosen: Kept, section: PrepareTexts, engine: Engine
+) -> TextTokenizer:
+    """The tokenizer of the ``chosen`` texts, (n,)."""
+    scheme = counted(section.tokenizer)
+    if scheme is None:
+        texts = ChosenTexts(store, chosen)
+        return TextTokenizer.train(texts, section.vocabulary, section.tokenizer)
+    total = Tally()
+    tasks = ((part, chosen[own]) for part, own in store.slices())
+    with Progress("counting words", len(store), unit="text", brief=True) as bar:
+        parts = zip(
+            store.counts, engine.map(partial(count_part, store, scheme), tasks), strict=True
+        )
+        for count, tally in parts:
+            total.add(tally)
+            bar.advance(count)
+    return TextTokenizer(scheme.from_counts(total, section.vocabulary))
 
 
 def _encode(
