@@ -149,7 +149,7 @@ def test_arrays_of_any_axes_are_brought_to_one_order(tmp_path: Path) -> None:
         (np.full((3, 4, 4), 0.5), None, "is float64, wanted whole numbers; or set values to unit"),
         (np.zeros((3, 4, 4), np.uint8), np.zeros(2, int), "is int64 (2,), wanted (3,)"),
         (np.zeros((0, 4, 4), np.uint8), None, "the source has no items"),
-        (np.array([[[{}]]], object), None, "no array of numbers, or damaged"),
+        (np.array([[[{}]]], object), None, "no array of numbers, but of object"),
     ],
 )
 def test_an_array_that_does_not_fit_is_named(

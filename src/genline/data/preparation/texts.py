@@ -24,6 +24,7 @@ from genline.data.engines.ordered import Engine
 from genline.data.preparation import distinct
 from genline.data.preparation.assignment import NONE, Homes, assign, places
 from genline.data.preparation.config import PrepareTexts
+from genline.data.preparation.cut_texts import without_repeats
 from genline.data.preparation.folder import SCRATCH, write_blocks
 from genline.data.preparation.lengths import Lengths
 from genline.data.preparation.text_parts import (
@@ -76,6 +77,10 @@ def prepare(
     encoded = _encode(store, homes, folder / "tokenizer.json", section, engine)
     for found in encoded.values():
         counts += found.left_out
+    repeated = assigned.repeated_across
+    if section.too_long == "cut":
+        encoded, alike = without_repeats(store, encoded)
+        repeated += alike
     for name, place in places():
         if not encoded[name].kept.texts:
             raise DataError(
@@ -88,7 +93,7 @@ def prepare(
         "counts": {name: encoded[name].kept.texts for name in SPLITS},
         "dropped": {
             **_left_out(counts),
-            "repeated_across_splits": assigned.repeated_across,
+            "repeated_across_splits": repeated,
             "unknown_word": counts["unknown_word"],
         },
         "unknown_tokens": {
