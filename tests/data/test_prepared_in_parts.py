@@ -102,8 +102,8 @@ def prepare_texts(engine: Engine, raw: Path, **settings: Any) -> Path:
     )
 
 
-def prepare_images(engine: Engine, raw: Path) -> Path:
-    section = parse_section(PrepareImages, {"valid": 0.1, "test": 0.2}, "prepare")
+def prepare_images(engine: Engine, raw: Path, **settings: Any) -> Path:
+    section = parse_section(PrepareImages, {"valid": 0.1, "test": 0.2} | settings, "prepare")
     return written(
         lambda folder: images.prepare(
             parts.parts(raw), registry.record(raw), section, 1, folder, engine
@@ -144,6 +144,20 @@ def test_images_are_the_same_bytes_whoever_prepares_them(
     assert len(set(found.values())) == 1, found
     data = load_images(prepared)
     assert sum(len(data.split(name)) for name in SPLITS) == 200
+
+
+def test_classes_that_a_split_lacks_are_named(apart: Path) -> None:
+    random = np.random.default_rng(0)
+    for split, classes in {"train": "ab", "valid": "ab", "test": "bc"}.items():
+        for label in classes:
+            for number in range(3):
+                path = Path("pictures", split, label, f"{number}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(picture(random.integers(0, 256, (8, 8)).astype(np.uint8)))
+    settings = IMAGES | {"folders": ["split", "label"], "background": 0, "on_bad_item": "stop"}
+    raw = download(Here(), "image_folder", Path("pictures"), **settings)
+    meta = read_json(prepare_images(Here(), raw, split="given") / "meta.json")
+    assert meta["absent"] == {"train": ["c"], "valid": ["c"], "test": ["a"]}
 
 
 @pytest.mark.parametrize("tokenizer", ["word", "bpe"])

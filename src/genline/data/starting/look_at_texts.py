@@ -61,6 +61,8 @@ def _rows(path: Path, form: str) -> Iterator[dict[str, Any]]:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(_SAMPLE):
                     yield from batch.to_pylist()
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: holds a text that is not UTF-8") from None
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path}: not a Parquet file ({error})") from None
         return

@@ -195,6 +195,8 @@ def _parquet(section: Table, path: Path, name: str) -> Iterator[Row]:
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{name} row {number}", row
+    except UnicodeDecodeError:
+        raise DataError(f"{name}, after row {number}: holds a text that is not UTF-8") from None
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{name}, after row {number}: not a whole Parquet file "
