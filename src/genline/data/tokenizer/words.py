@@ -24,7 +24,7 @@ from genline.data.tokenizer.scheme import Counted, Ids, Tally, ranked, with_spec
 PIECE = r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]|_"
 _PIECE = re.compile(PIECE)
 _PIECES = Split(Regex(PIECE), behavior="removed", invert=True)
-# Where both engines of patterns, Python's and the tokenizer's, find the same pieces.
+# Where both engines of patterns find the same pieces.
 _ALIKE = re.compile(r"[\x00-\x1b\x20-\x7f]*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s)[\s\"'(]*([^\W\d_]+(?:['’-][^\W\d_]+)*)")
 _ENDS = frozenset(".!?")
@@ -35,8 +35,17 @@ _QUOTES = frozenset("\"'")
 
 def count_pieces(text: str) -> int:
     """Tokens of ``text``, without marks."""
-    # By the tokenizer's own engine: \w is not quite the same set for Python's.
-    return len(_PIECES.pre_tokenize_str(text))
+    return len(_cut(text))
+
+
+def _cut(text: str) -> list[str]:
+    """The pieces of ``text``, by Python's engine where it finds those of the tokenizer's own.
+
+    That is several times as fast, but \\w is not quite the same set for it.
+    """
+    if _ALIKE.fullmatch(text):
+        return _PIECE.findall(text)
+    return [piece for piece, _ in _PIECES.pre_tokenize_str(text)]
 
 
 class Words(Counted):
@@ -79,7 +88,7 @@ class Words(Counted):
         for (word, piece, lowered), count in tally.starts.items():
             if lowered and within[_lowered(word)] >= within[word]:
                 counts[piece] -= count
-                for part, _ in _PIECES.pre_tokenize_str(lowered):
+                for part in _cut(lowered):
                     counts[part] += count
         return cls(_word_tokenizer(with_special_tokens(ranked(counts), size)))
 
