@@ -324,7 +324,7 @@ def test_ragged_rows_are_skipped_and_counted(tmp_path: Path) -> None:
         ('{"note": 3}', "a.jsonl line 2: 'note' is int '3', wanted a text"),
         ('{"note": null}', "a.jsonl line 2: 'note' is nothing, wanted a text"),
         ('{"note": "\\ud800"}', "half a surrogate pair"),
-        ("[" * 100_000, "a.jsonl line 2: not JSON"),
+        ("[" * 10_000, "a.jsonl line 2: not JSON"),
         ('{"note": ' + "9" * 5000 + "}", "a.jsonl line 2: not JSON"),
     ],
 )

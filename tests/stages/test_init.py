@@ -290,7 +290,7 @@ def test_too_few_items_are_refused_in_one_line(project: Path) -> None:
 
 
 def test_nothing_is_written_where_the_name_will_not_do(project: Path) -> None:
-    draw("p", count=3)
+    draw("p", count=5)
     before = Path("params.yaml").read_text()
     with pytest.raises(ParamsError, match="evaluators"):
         init.run("p", "evaluators")

@@ -61,6 +61,7 @@ class Words(Counted):
     @classmethod
     def count(cls, texts: Iterable[str]) -> Tally:
         tally = Tally()
+        found: Iterable[tuple[str, str, str]]
         for text in texts:
             words = _PIECE.findall(text)
             if _ALIKE.fullmatch(text):
