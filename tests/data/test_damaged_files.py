@@ -113,7 +113,7 @@ def test_a_whole_file_is_read_to_its_end(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", WHOLE)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
 def test_a_damaged_file_is_read_or_is_one_line(tmp_path: Path, name: str, data: Any) -> None:
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_read_or_is_one_line(tmp_path: Path, name: str, data: 
 PICTURES = {form: picture(RGB, form) for form in ("PNG", "GIF", "BMP", "JPEG", "WEBP")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(PICTURES)), st.integers(0, 300), st.binary(min_size=1, max_size=6))
 def test_a_damaged_picture_is_a_picture_or_one_line(form: str, place: int, damage: bytes) -> None:
     content = bytearray(PICTURES[form])

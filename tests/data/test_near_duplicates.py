@@ -30,7 +30,7 @@ def brute_force(texts: list[str], threshold: str) -> list[int]:
     return kept
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(WORDS.map(" ".join), max_size=14),
     st.sampled_from(["0.05", "0.1", "0.25", "0.3", "0.5", "0.6", "0.75", "0.9", "1.0"]),

@@ -51,7 +51,7 @@ TEXT_COLUMNS = {
     "split": "str",
     "characters": "int64",
     "words": "int64",  # what white space parts
-    "tokens": "int64",  # words, ideographs and marks: a tokenizer is not there yet
+    "tokens": "int64",  # words and marks: a tokenizer is not there yet
     "control_characters": "int64",  # tabs and line breaks aside
     "replacement_characters": "int64",  # U+FFFD, which wrong decoding leaves
     "ascii_letters": "float64",  # share of the characters that are no white space
