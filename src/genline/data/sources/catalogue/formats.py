@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,12 @@ def _in_order(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]
         for member in members(path, lambda name: bool(wanted.fullmatch(name))):
             content = member.read()
             places.append((member.name, waiting.tell(), len(content)))
-            waiting.write(content)
+            try:
+                waiting.write(content)
+                waiting.flush()
+            except OSError as error:  # a full disk: the file has no name, its folder has one
+                error.filename = gettempdir()
+                raise
         for name, start, size in sorted(places):
             waiting.seek(start)
             yield name, waiting.read(size)
