@@ -200,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="origin", required=True, metavar="PATH", help="your data, or a known name"
     )
     start.add_argument("--name", default=None, help="of the dataset; default: from PATH")
+    start.add_argument("--skip", action="store_true", help="leave out what cannot be read, counted")
     verbs.add_parser("report", help="write reports/index.html and reports/report.md")
     verbs.add_parser("summary", help="say in three lines what the last run found")
     _retrain(verbs.add_parser("retrain", help="make anew what changed; offer it as a branch"))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogue_files import serving
 from made_pictures import picture
 
 from genline.core.files import digest_tree
@@ -24,6 +25,7 @@ from genline.data.preparation import images, texts
 from genline.data.preparation.config import PrepareImages, PrepareTexts
 from genline.data.preparation.folder import write_folder
 from genline.data.sources import packed, parts, registry
+from genline.data.sources.catalogue import transfer
 from genline.data.sources.config import SOURCES
 
 TEXTS = {"name": "text_file", "item": "line", "encoding": "utf-8"}
@@ -121,6 +123,21 @@ def test_wherever_the_room_ends_the_file_is_named_and_the_old_ones_stay(
             break
     assert failures >= 3
     assert digest_tree([project]) == digest
+
+
+def test_a_download_without_room_names_its_file_and_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    content = np.random.default_rng(0).bytes(300_000)
+    part = tmp_path / "a.part"
+    with serving({"a": content}) as (address, _):
+        with file_size_limit(100_000), pytest.raises(OSError, match="File too large") as error:
+            transfer.fetch(f"{address}a", part, len(content), "a")
+        assert error.value.filename == str(part)
+        assert 0 < part.stat().st_size <= 100_000
+        transfer.fetch(f"{address}a", part, len(content), "a")
+    assert part.read_bytes() == content
 
 
 def test_an_error_of_another_process_still_names_its_file() -> None:

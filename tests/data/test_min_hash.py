@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genline.data import min_hash
+from genline.data import shingles as shingles_module
 from genline.data.engines.ordered import Here
+from genline.data.min_hash import Banding, band_keys, set_keys, signatures
 from genline.data.preparation import distinct
 from genline.data.preparation.equal import first_of_equal
-from genline.data.preparation.min_hash import Banding, band_keys
 from genline.data.preparation.near_duplicates import distinct as exact
-from genline.data.preparation.shingles import Shingler
 from genline.data.preparation.text_store import TextStore, write_part
+from genline.data.shingles import grams
 
 WORDS = [f"{a}{b}" for a in "bcdfghjklmnprstvw" for b in ("a", "e", "i", "o", "u", "an", "er")]
 
@@ -57,11 +59,25 @@ def corpus(count: int, seed: int) -> list[str]:
 
 def test_three_grams_are_shared_where_words_are() -> None:
     texts = ["A cat sat, on a mat", "a CAT sat on the mat!", "two words", "", "...", "two words"]
-    grams, begins = Shingler().of(texts)
-    sets = [set(own.tolist()) for own in np.split(grams, begins[1:])]
+    found, begins = grams(texts)
+    sets = [set(own.tolist()) for own in np.split(found, begins[1:])]
     assert [len(s) for s in sets] == [4, 4, 1, 1, 1, 1]
     assert len(sets[0] & sets[1]) == 2  # a cat sat, cat sat on
     assert sets[2] == sets[5] != sets[3] == sets[4]
+    keys = set_keys(found, begins).tolist()
+    assert [keys.index(key) for key in keys] == [0, 1, 2, 3, 3, 2]
+
+
+def test_grams_do_not_depend_on_what_is_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["one two three four", "", "東京タワー and more", "one", "a b c d e f g"] * 4
+    whole = grams(texts)
+    monkeypatch.setattr(shingles_module, "_TOGETHER", 1)
+    alone = grams(texts)
+    assert all(np.array_equal(x, y) for x, y in zip(whole, alone, strict=True))
+    hashes = signatures(*whole, 6)
+    monkeypatch.setattr(min_hash, "_TOGETHER", 1)
+    assert np.array_equal(signatures(*whole, 6), hashes)
+    assert grams([])[1].shape == (0,)
 
 
 def test_two_texts_share_a_band_as_often_as_their_similarity_says() -> None:
@@ -74,8 +90,8 @@ def test_two_texts_share_a_band_as_often_as_their_similarity_says() -> None:
         common = [f"{trial}x{i}" for i in range(20)]
         own = [f"{trial}y{i}" for i in range(random.integers(1, 30))]
         pair = [" ".join(common), " ".join(common + own)]
-        keys = band_keys(*Shingler().of(pair), banding)
-        shared += keys[0, 0] == keys[0, 1]
+        keys = band_keys(signatures(*grams(pair), banding.bands * banding.rows), banding.rows)
+        shared += keys[0, 0] == keys[1, 0]
         x, y = map(shingles, pair)
         expected += len(x & y) / len(x | y)
     # Three standard errors of a mean of so many draws, each of at most 1/4 variance.

@@ -140,6 +140,25 @@ def test_arrays_of_any_axes_are_brought_to_one_order(tmp_path: Path) -> None:
     assert {i.label for i in again} == {None}
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("name", ["x.npy", "x.npy.gz", "a.npz"])
+def test_an_array_is_the_same_however_it_is_kept(tmp_path: Path, name: str, order: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2100, 3, 4), np.uint8)
+    kept = np.asarray(images, order=order)
+    part = name
+    if name == "a.npz":
+        np.savez_compressed(tmp_path / name, x=kept)
+        part = "x"
+    else:
+        np.save(tmp_path / "x.npy", kept)
+        if name.endswith(".gz"):
+            (tmp_path / name).write_bytes(gzip.compress((tmp_path / "x.npy").read_bytes(), 1))
+    settings = {"axes": "nhw", "values": "levels", "parts": [{"images": part}]}
+    items = fetch(tmp_path, "array", path=str(tmp_path / name), **settings)
+    assert np.array_equal(np.stack([i.pixels[0] for i in items]), images)
+    assert items[1500].name == f"{part} item 1501"
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
@@ -149,7 +168,7 @@ def test_arrays_of_any_axes_are_brought_to_one_order(tmp_path: Path) -> None:
         (np.full((3, 4, 4), 0.5), None, "is float64, wanted whole numbers; or set values to unit"),
         (np.zeros((3, 4, 4), np.uint8), np.zeros(2, int), "is int64 (2,), wanted (3,)"),
         (np.zeros((0, 4, 4), np.uint8), None, "the source has no items"),
-        (np.array([[[{}]]], object), None, "no array of numbers, or damaged"),
+        (np.array([[[{}]]], object), None, "no array of numbers, but of object"),
     ],
 )
 def test_an_array_that_does_not_fit_is_named(
@@ -222,7 +241,8 @@ def test_a_bad_line_is_named_with_its_number(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_texts_has_one_a_file(tmp_path: Path) -> None:
-    write(tmp_path / "t", {"pos/a.txt": b"fine\nfilm", "neg/b.txt": b"bad", "neg/c.pdf": b"%PDF"})
+    packed = gzip.compress(b"fine\nfilm")
+    write(tmp_path / "t", {"pos/a.txt.gz": packed, "neg/b.txt": b"bad", "neg/c.pdf": b"%PDF"})
     items = fetch(tmp_path, "text_folder", path=str(tmp_path / "t"), folders=["label"], **TEXTS)
     assert [(i.text, i.label) for i in items] == [("bad", "neg"), ("fine\nfilm", "pos")]
 
@@ -278,6 +298,7 @@ def test_a_missing_column_is_offered_the_nearest(tmp_path: Path, form: str) -> N
         ('note\n"open\n', "a.csv line 2: "),
         ("note\n" + "x" * 5000 + "\n", "a.csv line 2: field larger than field limit"),
         ("note\n" + "x" * 1001 + "\n", "a.csv line 2: longer than 1000 characters"),
+        ("note\n" + "x" * 50_000 + "\n", "a.csv line 2: a line longer than 18000 characters"),
     ],
 )
 def test_a_broken_table_is_named_with_its_line(tmp_path: Path, content: str, message: str) -> None:
@@ -289,10 +310,10 @@ def test_a_broken_table_is_named_with_its_line(tmp_path: Path, content: str, mes
 
 def test_ragged_rows_are_skipped_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("note,kind\nfine,a\nragged\n\nalso,b\n")
+    path.write_text(f"note,kind\nfine,a\nragged\n\n{'x' * 50_000},a\nalso,b\n")
     settings = {"path": str(path), "format": "csv", "text": "note", **TEXTS, "on_bad_item": "skip"}
     assert [i.text for i in fetch(tmp_path, "table", **settings)] == ["fine", "also"]
-    assert registry.record(tmp_path / "raw")["skipped"]["count"] == 1
+    assert registry.record(tmp_path / "raw")["skipped"]["count"] == 2
 
 
 @pytest.mark.parametrize(
@@ -303,7 +324,8 @@ def test_ragged_rows_are_skipped_and_counted(tmp_path: Path) -> None:
         ('{"note": 3}', "a.jsonl line 2: 'note' is int '3', wanted a text"),
         ('{"note": null}', "a.jsonl line 2: 'note' is nothing, wanted a text"),
         ('{"note": "\\ud800"}', "half a surrogate pair"),
-        ("[" * 100_000, "a.jsonl line 2: "),
+        ("[" * 10_000, "a.jsonl line 2: not JSON"),
+        ('{"note": ' + "9" * 5000 + "}", "a.jsonl line 2: not JSON"),
     ],
 )
 def test_a_broken_line_of_json_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -311,6 +333,19 @@ def test_a_broken_line_of_json_is_named(tmp_path: Path, line: str, message: str)
     path.write_text(f'{{"note": "fine"}}\n{line}\n')
     settings = {"path": str(path), "format": "jsonl", "text": "note", **TEXTS}
     assert message in refused(lambda: fetch(tmp_path, "table", **settings))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [('"\\ud800"', "half a surrogate pair at character 1"), ("NaN", "is empty")],
+)
+def test_a_label_that_is_no_word_is_named(tmp_path: Path, value: str, message: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"note": "fine", "kind": {value}}}\n')
+    settings = {"path": str(path), "format": "jsonl", "text": "note", "label": "kind", **TEXTS}
+    assert (
+        refused(lambda: fetch(tmp_path, "table", **settings)) == f"a.jsonl line 1, label: {message}"
+    )
 
 
 def test_a_parquet_file_of_another_type_or_cut_short_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir
 from pathlib import Path
@@ -101,8 +102,8 @@ def prepare_texts(engine: Engine, raw: Path, **settings: Any) -> Path:
     )
 
 
-def prepare_images(engine: Engine, raw: Path) -> Path:
-    section = parse_section(PrepareImages, {"valid": 0.1, "test": 0.2}, "prepare")
+def prepare_images(engine: Engine, raw: Path, **settings: Any) -> Path:
+    section = parse_section(PrepareImages, {"valid": 0.1, "test": 0.2} | settings, "prepare")
     return written(
         lambda folder: images.prepare(
             parts.parts(raw), registry.record(raw), section, 1, folder, engine
@@ -143,6 +144,58 @@ def test_images_are_the_same_bytes_whoever_prepares_them(
     assert len(set(found.values())) == 1, found
     data = load_images(prepared)
     assert sum(len(data.split(name)) for name in SPLITS) == 200
+
+
+def test_classes_that_a_split_lacks_are_named(apart: Path) -> None:
+    random = np.random.default_rng(0)
+    for split, classes in {"train": "ab", "valid": "ab", "test": "bc"}.items():
+        for label in classes:
+            for number in range(3):
+                path = Path("pictures", split, label, f"{number}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(picture(random.integers(0, 256, (8, 8)).astype(np.uint8)))
+    settings = IMAGES | {"folders": ["split", "label"], "background": 0, "on_bad_item": "stop"}
+    raw = download(Here(), "image_folder", Path("pictures"), **settings)
+    meta = read_json(prepare_images(Here(), raw, split="given") / "meta.json")
+    assert meta["absent"] == {"train": ["c"], "valid": ["c"], "test": ["a"]}
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "bpe"])
+def test_texts_that_only_begin_alike_are_on_one_side_once_they_are_cut(
+    apart: Path, tokenizer: str
+) -> None:
+    random = np.random.default_rng(5)
+    begin = [" ".join(random.choice(WORDS, 8)) for _ in range(40)]
+    lines = [f"{text} {' '.join(random.choice(WORDS, 30))}" for text in begin for _ in range(5)]
+    Path("texts.txt").write_text("\n".join(lines) + "\n")
+    raw = download(Here(), "text_file", Path("texts.txt"), **TEXTS)
+    settings = {"too_long": "cut", "max_tokens": 8, "tokenizer": tokenizer, "split": "hash"}
+    settings |= {"unknown": "keep", "vocabulary": 300 if tokenizer == "word" else 400}
+    data = load_texts(prepare_texts(Here(), raw, **settings))
+    sides = []
+    for name in SPLITS:
+        split = data.split(name)
+        sides.append({tuple(split[i].tolist()) for i in range(len(split))})
+    assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
+    assert data.meta["dropped"]["repeated_across_splits"] > 10
+    kept = sum(data.meta["counts"].values())
+    assert kept + sum(data.meta["dropped"].values()) == len(lines)
+    if tokenizer == "bpe":
+        assert data.meta["lengths"]["tokens"]["mean"] == 8
+
+
+def test_of_near_copies_the_one_of_the_later_time_stays(apart: Path) -> None:
+    lines = [" ".join(np.random.default_rng(i).choice(WORDS, 9)) for i in range(40)]
+    rows = [{"text": text, "time": number} for number, text in enumerate(lines)]
+    rows += [{"text": f"{lines[3]} too", "time": 38}, {"text": f"{lines[4]} too", "time": 2}]
+    Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {k: v for k, v in TEXTS.items() if k != "item"}
+    settings |= {"format": "jsonl", "text": "text", "time": "time"}
+    raw = download(Here(), "table", Path("a.jsonl"), **settings)
+    block = {"split": "time", "valid_from": 20, "test_from": 30, "unknown": "keep"}
+    data = load_texts(prepare_texts(Here(), raw, **block))
+    assert data.meta["dropped"]["near_duplicate"] == 2
+    assert data.meta["counts"] == {"train": 19, "valid": 10, "test": 11}
 
 
 def test_parts_hold_every_text_once_whatever_their_size(apart: Path) -> None:

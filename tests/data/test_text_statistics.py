@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genline.data.sources.items import Keys, TextItem
+from genline.data.unicode import unicode_tables
 from genline.data.validation.tables import Table, text_table
 from genline.data.validation.text_statistics import SCRIPTS, grams, statistics
-from genline.data.validation.unicode import unicode_tables
 
 LATIN = st.text(st.characters(codec="latin-1"), max_size=40)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -52,6 +52,7 @@ def test_words_of_every_python_space_are_parted() -> None:
         ("Don't stop, now!", 7),  # Don ' t stop , now !
         ("我爱北京。", 5),  # four ideographs and a full stop
         ("東京タワー is tall", 7),  # 東 京 タ ワ ー and two words
+        ("ภาษาไทย ok", 8),  # no space parts words of Thai either
         ("हिन्दी भाषा", 2),  # vowel signs belong to their words
         ("  \t\n", 0),
         ("\x00\x01", 0),

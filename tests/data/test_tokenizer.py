@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers.trainers import WordLevelTrainer
 
 from genline.core.errors import DataError
 from genline.data.prepared import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 from genline.data.tokenizer import TextTokenizer
-from genline.data.tokenizer.words import count_pieces
+from genline.data.tokenizer import words as words_module
+from genline.data.tokenizer.scheme import Tally
+from genline.data.tokenizer.words import Words, count_pieces
 
 TEXTS = [
     "The cat sat on the mat.",
@@ -98,6 +103,59 @@ def test_the_words_of_special_tokens_in_a_text_are_not_special() -> None:
     (ids,) = TOKENIZER.encode(["The <eos> cat <pad>."])
     assert EOS not in ids
     assert PAD not in ids
+
+
+def by_the_library(texts: list[str], size: int) -> dict[str, int]:
+    """The vocabulary as the trainer of ``tokenizers`` makes it of texts gone through twice."""
+    elsewhere: Counter[str] = Counter()
+    for text in texts:
+        elsewhere.update(re.findall(words_module.PIECE, text))
+        elsewhere.subtract(words_module._SENTENCE_START.findall(text))
+    tokenizer = words_module._word_tokenizer({})
+    trainer = WordLevelTrainer(
+        vocab_size=size, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+    )
+    lowered = words_module._lower_starts(texts, lambda word, low: elsewhere[low] >= elsewhere[word])
+    tokenizer.train_from_iterator(lowered, trainer)
+    return tokenizer.get_vocab()
+
+
+TRICKY = [
+    "The",
+    "the",
+    "It",
+    "it",
+    "A",
+    "a",
+    "É",
+    "é",
+    "İs",
+    "Cafe\u0301",
+    "²",
+    "中文",
+    "ǅ",
+    "ß",
+    "x1",
+]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from([*TRICKY, " ", " ", ". ", "! ", "'", '"', "(", "-", "_", "\x1c"])
+        ).map("".join)
+        | st.text(max_size=20),
+        max_size=12,
+    ),
+    st.integers(1, 4),
+)
+def test_counting_in_parts_gives_the_vocabulary_of_all_texts(texts: list[str], parts: int) -> None:
+    total = Tally()
+    for part in range(parts):
+        total.add(Words.count(texts[part::parts]))
+    found = Words.from_counts(total, 1000)
+    assert found.tokenizer.get_vocab() == by_the_library(texts, 1000)
 
 
 def test_the_vocabulary_is_the_most_frequent_words() -> None:

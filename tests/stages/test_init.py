@@ -180,7 +180,11 @@ def test_a_text_file_is_told_by_its_lines(
         ("zeros.txt", bytes(100), "holds NUL bytes"),
         ("a.csv", b"number\n1\n", None),
         ("one.png", b"\x89PNG", "is one picture; give the folder"),
-        ("a.npz", b"PK", "not an .npz of plain arrays"),
+        ("a.npz", b"PK", "a.npz: not a whole .npz"),
+        ("a.npy", b"\x93NUMPY", "a.npy: no array of numbers, or damaged"),
+        ("a.jsonl", b"[" * 100_000, "a.jsonl: holds no rows"),
+        ("t10k-images-idx3-ubyte", b"\0\0\x08\x03", "is one IDX file; give the folder"),
+        ("folder/a.txt", bytes(100), "a.txt: holds NUL bytes"),
         ("a.parquet", b"PAR1", "not a Parquet file"),
         ("folder/a.xyz", b"", "holds no pictures"),
     ],
@@ -262,8 +266,31 @@ def test_the_comments_say_how_much_the_vocabulary_and_the_length_hold() -> None:
     assert most.endswith("100 % are within")
 
 
+def test_what_cannot_be_read_stops_or_is_left_out_and_counted(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("shapes")
+    Path("shapes/left/9.png").write_bytes(b"words")
+    before = Path("params.yaml").read_text()
+    with pytest.raises(DataError, match=r"^left/9.png: not a PNG"):
+        init.run("shapes", None)
+    assert Path("params.yaml").read_text() == before
+    init.run("shapes", None, skip=True)
+    assert "79 images (1 skipped: left/9.png: not a PNG" in capsys.readouterr().out
+    section = lookup(yaml.safe_load(Path("params.yaml").read_text()), "datasets.shapes.source")
+    assert section["on_bad_item"] == "skip"
+
+
+def test_too_few_items_are_refused_in_one_line(project: Path) -> None:
+    Path("few.txt").write_text("one\ntwo\n")
+    with pytest.raises(
+        DataError, match=r"^few.txt: holds 2 texts, too few for a model: 100 or more"
+    ):
+        init.run("few.txt", None)
+
+
 def test_nothing_is_written_where_the_name_will_not_do(project: Path) -> None:
-    draw("p", count=3)
+    draw("p", count=5)
     before = Path("params.yaml").read_text()
     with pytest.raises(ParamsError, match="evaluators"):
         init.run("p", "evaluators")

@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from genline import parameters
-from genline.core.errors import ParamsError
+from genline.core.errors import DataError, ParamsError
 from genline.core.files import write_text
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
+from genline.data.engines.config import read_workers
+from genline.data.engines.start import start
 from genline.data.sources import registry
 from genline.data.sources.config import SOURCES, Source
+from genline.data.sources.own.config import Table
 from genline.data.starting import settings
 from genline.data.starting.blocks import block, insert, limited, written
 from genline.data.starting.look import look
@@ -30,6 +33,7 @@ from genline.data.validation.config import nearness
 from genline.data.validation.tables import image_table, text_table
 
 SUITES = Path("data/expectations")
+_FEWEST = {"image": 10, "text": 100}  # of fewer no split, and no figure, says anything
 _LOOKED_AT = 20_000  # texts, spread over all, that tell what vocabulary they need
 
 
@@ -49,11 +53,12 @@ class _Sample:
             yield item
 
 
-def run(origin: str, name: str | None) -> None:
+def run(origin: str, name: str | None, skip: bool = False) -> None:
     """Add a data set called ``name`` (by default after its path) from what lies at ``origin``.
 
-    Raises DataError when nothing known lies there or an item cannot be read, ParamsError when the
-    name is taken; then nothing has been written.
+    ``skip``: leave out items that cannot be read, where the source can. Raises DataError when
+    nothing known lies there, an item cannot be read or there are too few, ParamsError when the name
+    is taken; then nothing has been written.
     """
     found = look(_near(origin))
     name = name or _name(origin)
@@ -61,11 +66,18 @@ def run(origin: str, name: str | None) -> None:
     if name in params["datasets"]:
         raise ParamsError(f"params.yaml: there is a dataset '{name}' already; choose --name")
     kind, source = found.kind, found.source
+    if skip and "on_bad_item" in source:
+        source = source | {"on_bad_item": "skip"}
     section: Source = parse_section(SOURCES[source["name"]][0], source, f"datasets.{name}.source")
     with tempfile.TemporaryDirectory() as temporary:
         raw = Path(temporary) / "raw"
-        registry.fetch(section, raw)
+        with start(read_workers(params)) as engine:
+            registry.fetch(section, raw, engine)
         record = registry.record(raw)
+        if record["items"] < _FEWEST[kind]:
+            raise DataError(
+                f"{origin}: holds {_counted(record)}, too few for a model: {_FEWEST[kind]} or more"
+            )
         sample = _Sample(-(-record["items"] // _LOOKED_AT))
         items: Any = sample.passing(registry.items(raw))
         table = image_table(items, record["levels"]) if kind == "image" else text_table(items)
@@ -169,6 +181,14 @@ def _write(text: str, suite_file: Path, expectations: str) -> None:
     write_text(PARAMS_FILE, text)
 
 
+def _counted(record: dict[str, Any]) -> str:
+    """How many items there are, and how many could not be read."""
+    count, kind = record["items"], record["kind"]
+    skipped = record.get("skipped", {"count": 0})
+    left = f" ({skipped['count']:,} skipped: {skipped['first'][0]}, …)" if skipped["count"] else ""
+    return f"{count:,} {kind}{'' if count == 1 else 's'}{left}"
+
+
 def _say(
     name: str, source: Source, record: dict[str, Any], told: str, experiments: list[str]
 ) -> None:
@@ -176,7 +196,10 @@ def _say(
     labels = f", {record['classes']} classes" if record.get("classes") else ""
     if source.kind == "image" and not labels:
         labels = " without labels: prepare.clusters makes groups of like ones for the judge"
-    print(f"{name}: {record['items']:,} {source.kind}s{labels}, read as {source.name}{decided}")
+    print(f"{name}: {_counted(record)}{labels}, read as {source.name}{decided}")
+    if isinstance(source, Table):
+        columns = (f"{meaning} '{column}'" for meaning, column in source.columns.items())
+        print(f"  columns: {', '.join(columns)}")
     print(f"  written: datasets.{name} in params.yaml, {SUITES / f'{name}.yaml'}")
     for experiment in experiments:
         print(f"  written: experiments.{experiment.split(':')[0].strip()} in params.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from genline.data.preparation.config import PrepareImages, PrepareTexts
 from genline.data.preparation.folder import META, write_folder
 from genline.data.sources import parts, registry
 
+_LISTED = 10
 _MUCH_UNKNOWN = 0.01  # share of the tokens
 RAW, VALIDATED, PREPARED = Path("data/raw"), Path("data/validated"), Path("data/prepared")
 
@@ -57,6 +59,10 @@ def _say(dataset: str, kind: str, meta: dict[str, Any], keeps_unknown: bool) -> 
     ]
     if dropped:
         print(f"{dataset}: left out: {', '.join(dropped)}")
+    for name, classes in meta.get("absent", {}).items():
+        more = f" and {len(classes) - _LISTED} more" if len(classes) > _LISTED else ""
+        listed = ", ".join(classes[:_LISTED]) + more
+        print(f"warning: {dataset}: no image in {name} of class {listed}", file=sys.stderr)
     shares = meta.get("unknown_tokens", {})
     if keeps_unknown and max(shares.values(), default=0.0) > _MUCH_UNKNOWN:
         told = ", ".join(f"{share:.1%} of {name}" for name, share in shares.items())

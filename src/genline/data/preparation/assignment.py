@@ -91,9 +91,12 @@ def assign(
     homes = _without_repeats(homes, digests)
     for name, place in places():
         if not (homes == place).any():
+            different = len(np.unique(digests))
+            of_them = "" if different == len(homes) else f", of which {different} differ,"
             raise DataError(
-                f"the {name} split of {len(homes)} items is empty (split: {section.split}, valid "
-                f"{section.valid:g}, test {section.test:g}); raise its share or give more data"
+                f"the {name} split of {len(homes)} items{of_them} is empty (split: "
+                f"{section.split}, valid {section.valid:g}, test {section.test:g}); raise its "
+                "share or give more data"
             )
     return Assignment(homes)
 

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from genline.core.progress import Progress
+from genline.data import shingles
 from genline.data.engines.ordered import Engine
+from genline.data.min_hash import Banding, band_keys, set_keys, signatures
 from genline.data.preparation import near_duplicates
 from genline.data.preparation.equal import first_of_equal
 from genline.data.preparation.folder import write_array
-from genline.data.preparation.min_hash import Banding, band_keys
 from genline.data.preparation.near_duplicates import reaches
-from genline.data.preparation.shingles import Shingler
 from genline.data.preparation.text_store import TextStore
 
 Indices = npt.NDArray[np.int64]
@@ -96,9 +96,11 @@ def _one_number(pairs: Pairs) -> npt.NDArray[np.uint64]:
 
 
 def _write_keys(store: TextStore, banding: Banding, part: int) -> int:
-    """The band keys of a part's texts, onto disk; how many texts there are."""
-    grams, begins = Shingler().of(store.part(part))
-    write_array(_keys_of(store, part), band_keys(grams, begins, banding))
+    """The band keys of a part's texts and those of their sets, onto disk: (bands + 1, texts); how
+    many texts there are."""
+    grams, begins = shingles.grams(store.part(part))
+    bands = band_keys(signatures(grams, begins, banding.bands * banding.rows), banding.rows)
+    write_array(_keys_of(store, part), np.vstack([bands.T, set_keys(grams, begins)[None]]))
     return len(begins)
 
 
@@ -146,7 +148,7 @@ def _sharing(keys: npt.NDArray[np.uint64], places: Indices) -> Pairs:
 def _similar(store: TextStore, limit: Fraction, pairs: Indices) -> npt.NDArray[np.bool_]:
     """Of each pair of texts, by their numbers, whether the similarity reaches ``limit``."""
     texts, place = np.unique(pairs, return_inverse=True)
-    grams, begins = Shingler().of(store.at(texts))
+    grams, begins = shingles.grams(store.at(texts))
     sets = [np.unique(own) for own in np.split(grams, begins[1:])]
     both = place.reshape(-1, 2)
     found = [reaches(set(sets[x].tolist()), sets[y], limit) for x, y in both]

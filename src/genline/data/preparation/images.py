@@ -71,13 +71,25 @@ def prepare(
     channels, height, width = seen[0].shape
     different = first_of_equal(items["digest"]) == np.arange(len(items))
     spec = ImageSpec(channels, height, width, levels, classes or section.clusters)
+    absent = _absent(own, source.get("class_names") or list(map(str, range(classes))))
     return {
+        **({"absent": absent} if absent else {}),
         "spec": spec_to_json(spec),
         "counts": {name: len(own[name]) for name in SPLITS},
         "repeated": int((~different).sum()),
         "dropped": {"repeated_across_splits": assigned.repeated_across},
         "labels": "given" if classes else "clusters",
     }
+
+
+def _absent(
+    labels: dict[SplitName, npt.NDArray[np.int64]], classes: list[str]
+) -> dict[SplitName, list[str]]:
+    """Of each split the classes that it lacks and another has; none where there are none."""
+    met = {name: set(own.tolist()) for name, own in labels.items()}
+    every = set().union(*met.values())
+    lacking = {name: sorted(every - own) for name, own in met.items() if every - own}
+    return {name: [classes[label] for label in own] for name, own in lacking.items() if classes}
 
 
 def _look(levels: int, classes: int, section: PrepareImages, part: Part) -> _Seen:

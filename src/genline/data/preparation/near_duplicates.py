@@ -9,8 +9,6 @@ A set is a run of rising integers in one array, so that memory is some 40 bytes 
 
 from __future__ import annotations
 
-import re
-from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genline.data.words import UNSPACED
-
-# Where no spaces part words, each character stands for one.
-WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
-GRAM = 3
-_NO_WORD = 0  # fills up a text of fewer words
+from genline.data import shingles
 
 Integers = npt.NDArray[np.int64]
 
@@ -72,35 +65,17 @@ def distinct(texts: Sequence[str], threshold: float) -> list[int]:
 
 
 def _sets(texts: Sequence[str]) -> _Sets:
-    known: dict[str, int] = {}
-    words, lengths = array("q"), array("q")
-    for text in texts:
-        found = [known.setdefault(w, len(known) + 1) for w in WORD.findall(text.lower())]
-        found += [_NO_WORD] * (GRAM - len(found))
-        words.extend(found)
-        lengths.append(len(found))
-    text_of, grams = _grams(np.array(words), np.array(lengths), len(known) + 1)
+    hashes, begins = shingles.grams(texts)
+    _, grams = np.unique(hashes, return_inverse=True)
     kinds = int(grams.max()) + 1
-    text_of, grams = np.divmod(np.unique(text_of.astype(np.int64) * kinds + grams), kinds)
+    text_of = np.repeat(np.arange(len(texts)), np.diff(begins, append=len(grams)))
+    text_of, grams = np.divmod(np.unique(text_of * kinds + grams), kinds)
     frequency = np.bincount(grams, minlength=kinds)
     rank = np.empty(kinds, np.int64)
     rank[np.argsort(frequency, kind="stable")] = np.arange(kinds)
     ranks = np.sort(text_of * kinds + rank[grams]) % kinds
     ends = np.concatenate([[0], np.cumsum(np.bincount(text_of, minlength=len(texts)))])
     return _Sets(ranks, ends, int((frequency == 1).sum()))
-
-
-def _grams(
-    words: Integers, lengths: Integers, known: int
-) -> tuple[npt.NDArray[np.int32], Integers]:
-    """The text and the number of each 3-gram, equal ones having one number."""
-    text_of = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    within = text_of[: -GRAM + 1] == text_of[GRAM - 1 :]
-    text_of = text_of[: -GRAM + 1][within]
-    # By way of pairs, since the product of three numbers might not fit.
-    _, numbers = np.unique(words[:-2][within] * known + words[1:-1][within], return_inverse=True)
-    _, numbers = np.unique(numbers * known + words[2:][within], return_inverse=True)
-    return text_of, numbers
 
 
 def reaches(x: set[int], y: npt.NDArray[Any], limit: Fraction) -> bool:

@@ -19,13 +19,14 @@ from genline.data.preparation.assignment import Homes, describe, places
 from genline.data.preparation.cleaning import clean_item
 from genline.data.preparation.config import PrepareTexts
 from genline.data.preparation.folder import write_array
-from genline.data.preparation.lengths import Lengths, fit
-from genline.data.preparation.near_duplicates import WORD
-from genline.data.preparation.text_store import TextStore, write_part
+from genline.data.preparation.lengths import Fitting, Lengths, fit
+from genline.data.preparation.text_store import Chosen, TextStore, write_part
 from genline.data.prepared import UNK, SplitName
 from genline.data.sources import parts
 from genline.data.sources.parts import Part
 from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer.scheme import Counted, Tally
+from genline.data.words import count_words
 
 _ENCODED = 1000  # texts together
 
@@ -56,10 +57,16 @@ def clean_part(section: PrepareTexts, folder: Path, part: Part) -> Cleaned:
             texts.append(text.text)
             items.append(describe(text.name, text.keys, text.text.encode(), section))
             # Near enough, and fast, where spaces part words.
-            found = text.text.split() if text.text.isascii() else WORD.findall(text.text)
-            words += len(found)
+            ascii_alone = text.text.isascii()
+            words += len(text.text.split()) if ascii_alone else count_words(text.text)
     write_part(folder, part.number, texts, items)
     return Cleaned(read, len(texts) + left_out.total(), len(texts), words, left_out)
+
+
+def count_part(store: TextStore, scheme: type[Counted], task: tuple[int, Chosen]) -> Tally:
+    """What decides a vocabulary in the chosen texts of a part. task: the part, and which."""
+    part, chosen = task
+    return scheme.count(store.part(part, chosen))
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Encoded:
 def encode_part(
     store: TextStore, tokenizer: Path, section: PrepareTexts, task: tuple[int, Homes]
 ) -> dict[SplitName, Encoded]:
-    """Encode the texts of a part into a file of tokens and one of lengths for each split.
+    """Encode the texts of a part into files of tokens and of their lengths for each split.
 
     task: the part, and the home of each of its texts.
     """
@@ -92,13 +99,14 @@ def encode_part(
     found: dict[SplitName, Encoded] = {}
     for name, place in places():
         texts = store.part(part, homes == place)
-        total, blocks = Encoded(), []
+        total, blocks, sizes = Encoded(), list[Fitting](), list[npt.NDArray[np.int64]]()
         for start in range(0, len(texts), _ENCODED):
             some = texts[start : start + _ENCODED]
             tokens, lengths = _tokenizer(str(tokenizer)).encode_flat(some)
             block = fit(tokens, lengths, section)
             characters = np.fromiter(map(len, some), np.int64, len(some))[block.kept]
             blocks.append(block)
+            sizes.append(characters)
             total += Encoded(
                 len(tokens),
                 int((tokens == UNK).sum()),
@@ -109,6 +117,7 @@ def encode_part(
             tokens_file(store, part, name), _joined([block.tokens for block in blocks], np.uint32)
         )
         write_array(lengths_file(store, part, name), _joined([b.lengths for b in blocks], np.int64))
+        write_array(sizes_file(store, part, name), _joined(sizes, np.int64))
         found[name] = total
     return found
 
@@ -121,6 +130,11 @@ def tokens_file(store: TextStore, part: int, split: SplitName) -> Path:
 def lengths_file(store: TextStore, part: int, split: SplitName) -> Path:
     """And how many each text has: int64."""
     return store.folder / f"part-{part:06}.{split}.lengths.npy"
+
+
+def sizes_file(store: TextStore, part: int, split: SplitName) -> Path:
+    """And how many characters, before a cut: int64."""
+    return store.folder / f"part-{part:06}.{split}.characters.npy"
 
 
 def _joined(blocks: list[npt.NDArray[Any]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

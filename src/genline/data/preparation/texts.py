@@ -24,11 +24,13 @@ from genline.data.engines.ordered import Engine
 from genline.data.preparation import distinct
 from genline.data.preparation.assignment import NONE, Homes, assign, places
 from genline.data.preparation.config import PrepareTexts
+from genline.data.preparation.cut_texts import without_repeats
 from genline.data.preparation.folder import SCRATCH, write_blocks
 from genline.data.preparation.lengths import Lengths
 from genline.data.preparation.text_parts import (
     Encoded,
     clean_part,
+    count_part,
     encode_part,
     lengths_file,
     tokens_file,
@@ -36,7 +38,8 @@ from genline.data.preparation.text_parts import (
 from genline.data.preparation.text_store import ChosenTexts, TextStore
 from genline.data.prepared import SPLITS, SplitName, TextSpec, spec_to_json
 from genline.data.sources.parts import Part
-from genline.data.tokenizer import TextTokenizer
+from genline.data.tokenizer import TextTokenizer, counted
+from genline.data.tokenizer.scheme import Tally
 from genline.data.tokenizer.text_tokenizer import token_dtype
 
 Kept = npt.NDArray[np.bool_]
@@ -69,13 +72,15 @@ def prepare(
     del items
     homes = np.full(len(kept), NONE, np.int8)
     homes[kept] = assigned.homes
-    tokenizer = TextTokenizer.train(
-        ChosenTexts(store, homes == 0), section.vocabulary, section.tokenizer
-    )
+    tokenizer = _vocabulary(store, homes == 0, section, engine)
     write_text(folder / "tokenizer.json", tokenizer.to_json())
     encoded = _encode(store, homes, folder / "tokenizer.json", section, engine)
     for found in encoded.values():
         counts += found.left_out
+    repeated = assigned.repeated_across
+    if section.too_long == "cut":
+        encoded, alike = without_repeats(store, encoded)
+        repeated += alike
     for name, place in places():
         if not encoded[name].kept.texts:
             raise DataError(
@@ -88,7 +93,7 @@ def prepare(
         "counts": {name: encoded[name].kept.texts for name in SPLITS},
         "dropped": {
             **_left_out(counts),
-            "repeated_across_splits": assigned.repeated_across,
+            "repeated_across_splits": repeated,
             "unknown_word": counts["unknown_word"],
         },
         "unknown_tokens": {
@@ -134,12 +139,32 @@ def _clean(
 def _distinct(
     store: TextStore, given: Homes, words: int, section: PrepareTexts, engine: Engine
 ) -> Kept:
-    # Of a pair of near-duplicates the one of the later split stays.
-    order = np.argsort(-given, kind="stable") if section.split == "given" else np.arange(len(given))
+    # Of a pair of near-duplicates the one of the later split stays, where splits are known already.
+    order = np.argsort(-given, kind="stable")
     by = section.near_duplicates_by
     if by == "exact" or (by == "auto" and words <= distinct.EXACT_WORDS):
         return distinct.exactly(store, order, section.near_duplicates)
     return distinct.by_min_hash(store, order, section.near_duplicates, engine)
+
+
+def _vocabulary(
+    store: TextStore, chosen: Kept, section: PrepareTexts, engine: Engine
+) -> TextTokenizer:
+    """The tokenizer of the ``chosen`` texts, (n,)."""
+    scheme = counted(section.tokenizer)
+    if scheme is None:
+        texts = ChosenTexts(store, chosen)
+        return TextTokenizer.train(texts, section.vocabulary, section.tokenizer)
+    total = Tally()
+    tasks = ((part, chosen[own]) for part, own in store.slices())
+    with Progress("counting words", len(store), unit="text", brief=True) as bar:
+        parts = zip(
+            store.counts, engine.map(partial(count_part, store, scheme), tasks), strict=True
+        )
+        for count, tally in parts:
+            total.add(tally)
+            bar.advance(count)
+    return TextTokenizer(scheme.from_counts(total, section.vocabulary))
 
 
 def _encode(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from genline.core.errors import DataError, nearest
+from genline.core.files import require_regular
 from genline.data.sources.catalogue.manifest import FOLDER, read_manifest
 from genline.data.sources.files.archives import is_archive, members
-from genline.data.sources.files.compressed import plain_name
-from genline.data.sources.files.pictures import SUFFIXES
+from genline.data.sources.files.arrays import array_names, describe
+from genline.data.sources.files.compressed import plain_name, unpack
+from genline.data.sources.files.pictures import SUFFIXES, glance
 from genline.data.sources.own.image_folder import is_picture
 from genline.data.sources.own.places import is_split, split_name
 from genline.data.sources.own.texts import is_text
@@ -61,11 +62,14 @@ def look(origin: str) -> Found:
             )
         kind = read_manifest(manifest).kind
         return Found(kind, {"name": origin, "path": manifest.as_posix()})
-    if path.is_dir() or (is_archive(path) and path.suffix != ".npz"):
+    if path.is_dir() or is_archive(path):
         return _folder(path)
+    require_regular(path)
+    if "idx" in path.name and path.name.count("ubyte"):
+        raise DataError(f"{path}: is one IDX file; give the folder that holds images and labels")
     suffix = PurePosixPath(plain_name(path)).suffix.lower()
-    if suffix == ".npz":
-        return Found("image", _npz(path))
+    if suffix in (".npz", ".npy"):
+        return Found("image", _array(path))
     if suffix in TABLES:
         return Found("text", table(path, TABLES[suffix]))
     if is_picture(path.name):
@@ -80,16 +84,21 @@ def _folder(path: Path) -> Found:
     texts = [name for name in names if is_text(name)]
     if pictures and len(pictures) >= len(texts):
         return _image_folder(path, pictures)
-    if any("idx3" in name for name in names):
+    idx = any("idx3" in name for name in names)
+    if (idx or found[".npy"]) and not path.is_dir():
+        raise DataError(
+            f"{path}: holds IDX or .npy files, which are read out of folders; unpack it"
+        )
+    if idx:
         return Found("image", _idx(path, names))
     if found[".npy"]:
-        return Found("image", _npy_folder(path, [n for n in names if n.endswith(".npy")]))
+        return Found("image", _array(path))
     if texts:
         section = {
             "name": "text_folder",
             "path": path.as_posix(),
             "folders": _levels(path, texts),
-            "encoding": encoding_of(next(m.read() for m in members(path, is_text))),
+            "encoding": _encoding(path),
             "longest": LONGEST,
             "on_bad_item": "stop",
         }
@@ -101,6 +110,12 @@ def _folder(path: Path) -> Found:
         f"{path}: holds no pictures ({' '.join(SUFFIXES)}), texts (.txt), IDX or .npy files, but "
         f"{held or 'nothing'}"
     )
+
+
+def _encoding(path: Path) -> str:
+    """That of the first text, whose name stands in the error where it is none."""
+    first = next(members(path, is_text))
+    return encoding_of(unpack(first.read(), first.name), first.name)
 
 
 def _form(name: str) -> str:
@@ -134,19 +149,15 @@ def _levels(path: Path, names: list[str]) -> list[str]:
 
 
 def _image_folder(path: Path, names: list[str]) -> Found:
-    from PIL import Image
-
     sizes: Counter[tuple[int, int]] = Counter()
     grey = True
     # Spread over all of them: the first of a folder are of one class.
     chosen = set(names[:: max(1, len(names) // _SAMPLE)])
     for member in members(path, chosen.__contains__):
-        try:
-            with Image.open(io.BytesIO(member.read())) as image:
-                sizes[image.height, image.width] += 1
-                grey = grey and image.mode in ("1", "L", "LA", "I", "I;16", "I;16B")
-        except (OSError, ValueError, SyntaxError):
-            continue  # fetching tells of it by name
+        if seen := glance(member.read()):
+            size, without_colour = seen
+            sizes[size] += 1
+            grey = grey and without_colour
     if not sizes:
         raise DataError(f"{path}: none of the pictures that were tried can be opened")
     (height, width), _ = sizes.most_common(1)[0]
@@ -203,31 +214,9 @@ def _alike(parts: list[Source]) -> list[Source]:
     return parts
 
 
-def _npz(path: Path) -> Source:
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            shapes = {name: (arrays[name].shape, arrays[name].dtype.kind) for name in arrays.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: not an .npz of plain arrays ({error})") from None
-    return _array(path, shapes)
-
-
-def _npy_folder(path: Path, names: list[str]) -> Source:
-    import numpy as np
-
-    shapes = {}
-    for name in names:
-        try:
-            array = np.load(path / name, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"{path / name}: not a plain array ({error})") from None
-        shapes[name] = (array.shape, array.dtype.kind)
-    return _array(path, shapes)
-
-
-def _array(path: Path, shapes: dict[str, tuple[tuple[int, ...], str]]) -> Source:
+def _array(path: Path) -> Source:
+    found = {name: describe(path, name) for name in array_names(path)}
+    shapes = {name: (array.shape, array.dtype.kind) for name, array in found.items()}
     images = {name: shape for name, (shape, _) in shapes.items() if len(shape) in (3, 4)}
     if not images:
         raise DataError(f"{path}: no array of images (3 or 4 dimensions) among {sorted(shapes)}")

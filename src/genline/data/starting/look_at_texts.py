@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -60,7 +61,9 @@ def _rows(path: Path, form: str) -> Iterator[dict[str, Any]]:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(_SAMPLE):
                     yield from batch.to_pylist()
-        except (pa.ArrowException, OSError) as error:
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: holds a text that is not UTF-8") from None
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path}: not a Parquet file ({error})") from None
         return
     with open_data(path) as stream:
@@ -70,13 +73,14 @@ def _rows(path: Path, form: str) -> Iterator[dict[str, Any]]:
         for line in text.getvalue().splitlines()[: _SAMPLE + 1]:
             try:
                 value = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # fetching tells of it by its line
                 continue
             if isinstance(value, dict):
                 yield value
         return
-    reader = csv.DictReader(text, delimiter="\t" if form == "tsv" else ",")
-    yield from reader
+    csv.field_size_limit(_HEAD + 1)
+    with contextlib.suppress(csv.Error):  # of which fetching tells, too
+        yield from csv.DictReader(text, delimiter="\t" if form == "tsv" else ",")
 
 
 def text_file(path: Path) -> Source:
@@ -98,16 +102,19 @@ def _reading(path: Path) -> Source:
         encoding = "utf-8"
     else:
         with open_data(path) as stream:
-            encoding = encoding_of(stream.read(_HEAD))
+            encoding = encoding_of(stream.read(_HEAD), str(path))
     return {"encoding": encoding, "longest": LONGEST, "on_bad_item": "stop"}
 
 
-def encoding_of(head: bytes) -> str:
-    """utf-16 by its mark, utf-8 where it is, else latin-1, which reads anything."""
+def encoding_of(head: bytes, name: str) -> str:
+    """utf-16 by its mark, utf-8 where it is, else latin-1, which reads anything.
+
+    Raises DataError calling the file ``name`` for one that is no text.
+    """
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     if b"\0" in head:
-        raise DataError("holds NUL bytes, so it is no text; or save it as UTF-8")
+        raise DataError(f"{name}: holds NUL bytes, so it is no text; or save it as UTF-8")
     try:
         head[:-4].decode("utf-8")
     except UnicodeDecodeError as error:

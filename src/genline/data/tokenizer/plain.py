@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Self
@@ -14,12 +13,12 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import PreTokenizer, Split, WhitespaceSplit
 
 from genline.data.prepared import SPECIAL_TOKENS, UNK
-from genline.data.tokenizer.scheme import Ids, Scheme, with_special_tokens
+from genline.data.tokenizer.scheme import Counted, Ids, Tally, ranked, with_special_tokens
 
 _CODE_POINTS = 0x110000
 
 
-class Whitespace(Scheme):
+class Whitespace(Counted):
     """What stands between spaces, for corpora that come cut into tokens.
 
     The words of the Penn Treebank and of other published benchmarks are counted so; their own
@@ -40,12 +39,15 @@ class Whitespace(Scheme):
         return lambda text: len(text.split())
 
     @classmethod
-    def train(cls, texts: Iterable[str], size: int) -> Self:
-        """Ids follow falling frequency, ties in alphabetical order."""
-        counts: Counter[str] = Counter()
+    def count(cls, texts: Iterable[str]) -> Tally:
+        tally = Tally()
         for text in texts:
-            counts.update(text.split())
-        return cls(_tokenizer(_ranked(counts), size, WhitespaceSplit()))
+            tally.pieces.update(text.split())
+        return tally
+
+    @classmethod
+    def from_counts(cls, tally: Tally, size: int) -> Self:
+        return cls(_tokenizer(tally, size, WhitespaceSplit()))
 
     @classmethod
     def made(cls, tokenizer: Tokenizer, cut: Mapping[str, Any]) -> bool:
@@ -62,7 +64,7 @@ class Whitespace(Scheme):
         return " ".join(self._words[token] for token in tokens)
 
 
-class Characters(Scheme):
+class Characters(Counted):
     """Single characters, that is Unicode code points, white space among them."""
 
     subword = True
@@ -81,12 +83,15 @@ class Characters(Scheme):
         return len
 
     @classmethod
-    def train(cls, texts: Iterable[str], size: int) -> Self:
-        """Ids follow falling frequency, ties in the order of Unicode."""
-        counts: Counter[str] = Counter()
+    def count(cls, texts: Iterable[str]) -> Tally:
+        tally = Tally()
         for text in texts:
-            counts.update(text)
-        return cls(_tokenizer(_ranked(counts), size, Split(Regex(r"[\s\S]"), "isolated")))
+            tally.pieces.update(text)
+        return tally
+
+    @classmethod
+    def from_counts(cls, tally: Tally, size: int) -> Self:
+        return cls(_tokenizer(tally, size, Split(Regex(r"[\s\S]"), "isolated")))
 
     @classmethod
     def made(cls, tokenizer: Tokenizer, cut: Mapping[str, Any]) -> bool:
@@ -101,12 +106,8 @@ class Characters(Scheme):
         return "".join(self._characters[token] for token in tokens)
 
 
-def _ranked(counts: Counter[str]) -> list[str]:
-    return sorted(counts, key=lambda token: (-counts[token], token))
-
-
-def _tokenizer(ranked: Iterable[str], size: int, cut: PreTokenizer) -> Tokenizer:
-    vocabulary = with_special_tokens(ranked, size)
+def _tokenizer(tally: Tally, size: int, cut: PreTokenizer) -> Tokenizer:
+    vocabulary = with_special_tokens(ranked(tally.pieces), size)
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=SPECIAL_TOKENS[UNK]))
     tokenizer.pre_tokenizer = cut
     return tokenizer

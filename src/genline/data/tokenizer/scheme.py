@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -55,10 +57,53 @@ class Scheme(ABC):
         """The text of ``tokens``, among which are no marks."""
 
 
-def with_special_tokens(ranked: Iterable[str], size: int) -> dict[str, int]:
-    """A vocabulary: the special tokens, then the first of ``ranked`` up to ``size`` in all."""
+@dataclass
+class Tally:
+    """How often what stands in some texts does.
+
+    pieces: the tokens. Of texts whose sentences lose their first capital also ``starts``: of each
+    first word the word itself, the piece it is in, and what that is with a small letter, both ''
+    where the letter stays; and ``unlike``: how much more often a word is met than the piece is.
+    """
+
+    pieces: Counter[str] = field(default_factory=Counter)
+    starts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    unlike: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Those of other texts too."""
+        self.pieces.update(other.pieces)
+        self.starts.update(other.starts)
+        self.unlike.update(other.unlike)
+
+
+class Counted(Scheme):
+    """A vocabulary of the most frequent tokens: texts are counted in parts, anywhere, and once."""
+
+    @classmethod
+    @abstractmethod
+    def count(cls, texts: Iterable[str]) -> Tally:
+        """What decides the vocabulary; of all texts it is the sum of those of the parts."""
+
+    @classmethod
+    @abstractmethod
+    def from_counts(cls, tally: Tally, size: int) -> Self:
+        """The vocabulary: ids follow falling frequency, ties in the order of Unicode."""
+
+    @classmethod
+    def train(cls, texts: Iterable[str], size: int) -> Self:
+        return cls.from_counts(cls.count(texts), size)
+
+
+def ranked(counts: Mapping[str, int]) -> list[str]:
+    """The tokens that occur, the most frequent first, ties in the order of Unicode."""
+    return sorted((t for t, n in counts.items() if n > 0), key=lambda t: (-counts[t], t))
+
+
+def with_special_tokens(tokens: Iterable[str], size: int) -> dict[str, int]:
+    """A vocabulary: the special tokens, then the first of ``tokens`` up to ``size`` in all."""
     vocabulary = {token: index for index, token in enumerate(SPECIAL_TOKENS)}
-    for token in ranked:
+    for token in tokens:
         if len(vocabulary) >= size:
             break
         vocabulary.setdefault(token, len(vocabulary))

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from genline.core.errors import DataError
 from genline.data.prepared import SPECIAL_TOKENS, UNK
 from genline.data.tokenizer.plain import Characters, Whitespace
-from genline.data.tokenizer.scheme import Scheme
+from genline.data.tokenizer.scheme import Counted, Scheme
 from genline.data.tokenizer.subwords import Bpe, Unigram
 from genline.data.tokenizer.words import Words
 
@@ -25,6 +25,12 @@ SCHEMES: dict[str, type[Scheme]] = {
     "bpe": Bpe,
     "unigram": Unigram,
 }
+
+
+def counted(kind: str) -> type[Counted] | None:
+    """The scheme of ``kind`` where its vocabulary is counted, part by part; None of the others."""
+    scheme = SCHEMES[kind]
+    return scheme if issubclass(scheme, Counted) else None
 
 
 def piece_counter(kind: str) -> Callable[[str], int] | None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from genline.data.min_hash import band_keys
 from genline.data.sources.items import ImageItem, TextItem
-from genline.data.validation import image_statistics, min_hash, text_statistics
+from genline.data.validation import image_statistics, text_statistics
 from genline.data.validation.text_statistics import OTHER_SCRIPTS, SCRIPTS
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ TEXT_COLUMNS = {
     "split": "str",
     "characters": "int64",
     "words": "int64",  # what white space parts
-    "tokens": "int64",  # words, ideographs and marks: a tokenizer is not there yet
+    "tokens": "int64",  # words and marks: a tokenizer is not there yet
     "control_characters": "int64",  # tabs and line breaks aside
     "replacement_characters": "int64",  # U+FFFD, which wrong decoding leaves
     "ascii_letters": "float64",  # share of the characters that are no white space
@@ -166,22 +167,13 @@ def _text_part(block: list[TextItem]) -> dict[str, Any]:
         **columns,
         "digest": digests,
         "near_key": [row.tobytes().hex() for row in hashes[:, :BAND]],
-        "keys": _bands(hashes),
+        "keys": band_keys(hashes, BAND),
     }
 
 
 def _of_length_one(waves: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     lengths = np.linalg.norm(waves, axis=1, keepdims=True)
     return np.asarray(waves / np.maximum(lengths, 1e-12), np.float32)
-
-
-def _bands(hashes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
-    """Each four min-hashes as one key: (texts, 8)."""
-    bands = hashes.reshape(len(hashes), -1, BAND).astype(np.uint64)
-    keys = np.zeros(bands.shape[:2], np.uint64)
-    for i in range(BAND):
-        keys = min_hash.mixed(keys ^ bands[:, :, i])
-    return keys
 
 
 def _image_blocks(items: Iterable[ImageItem]) -> Iterator[list[ImageItem]]:

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genline.data.validation import min_hash
-from genline.data.validation.unicode import (
+from genline.data.min_hash import signatures
+from genline.data.shingles import Words
+from genline.data.unicode import (
     ALONE,
     ASCII_LETTER,
     CONTROL,
     SPACE,
     WORD,
+    CodePoints,
     unicode_tables,
 )
 
@@ -46,7 +48,8 @@ def statistics(texts: Sequence[str], hashes: int) -> tuple[Columns, npt.NDArray[
     Memory is about 60 bytes a character of all texts together.
     """
     tables = unicode_tables()
-    points, lengths, text_of, first = _points(texts)
+    own = CodePoints.of(texts)
+    points, text_of = own.points, own.text_of
     kind = tables.kind[points]
     solid, word, alone = kind & SPACE == 0, kind & WORD > 0, kind & ALONE > 0
 
@@ -55,10 +58,10 @@ def statistics(texts: Sequence[str], hashes: int) -> tuple[Columns, npt.NDArray[
 
     marks = solid & ~word & ~alone & (kind & CONTROL == 0)
     solids = np.maximum(count(solid), 1)
-    words = _words(texts)
+    words = Words.of(texts, own)
     columns: Columns = {
-        "characters": lengths,
-        "words": count(_starts(solid, first)),
+        "characters": own.lengths,
+        "words": count(own.starts(solid)),
         "tokens": words.counts() + count(marks),
         "control_characters": count(kind & CONTROL > 0),
         "replacement_characters": count(points == _REPLACEMENT),
@@ -66,7 +69,7 @@ def statistics(texts: Sequence[str], hashes: int) -> tuple[Columns, npt.NDArray[
         "repetition": _repetition(words),
         **_scripts(tables.script[points], text_of, len(texts)),
     }
-    found = min_hash.signatures(words, hashes)
+    found = signatures(*words.grams(), hashes)
     for i in np.flatnonzero(words.counts() == 0).tolist():  # else alike, for want of words
         content = texts[i].encode("utf-8", "surrogatepass")
         found[i] = np.frombuffer(hashlib.shake_128(content).digest(4 * hashes), np.uint32)
@@ -75,45 +78,10 @@ def statistics(texts: Sequence[str], hashes: int) -> tuple[Columns, npt.NDArray[
 
 def grams(text: str) -> npt.NDArray[np.uint64]:
     """The different word 3-grams of one text, as hashes, rising."""
-    return np.unique(_words([text]).grams()[0])
+    return np.unique(Words.of([text]).grams()[0])
 
 
-def _points(
-    texts: Sequence[str],
-) -> tuple[npt.NDArray[np.uint32], Counts, Counts, npt.NDArray[np.bool_]]:
-    """All code points, the length of each text, the text of each point, and where texts begin."""
-    raw = "".join(texts).encode("utf-32-le", "surrogatepass")
-    points = np.frombuffer(raw, np.uint32)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    first = np.zeros(len(points), bool)
-    first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
-    return points, lengths, np.repeat(np.arange(len(texts)), lengths), first
-
-
-def _words(texts: Sequence[str]) -> min_hash.Words:
-    tables = unicode_tables()
-    points, _, text_of, first = _points(texts)
-    kind = tables.kind[points]
-    word, alone = kind & WORD > 0, kind & ALONE > 0
-    begins = _starts(word, first) | alone
-    ends = _starts(word[::-1], _last(first)[::-1])[::-1] | alone
-    places = np.flatnonzero(begins), np.flatnonzero(ends)
-    hashes = min_hash.word_hashes(tables.lower[points], *places)
-    return min_hash.Words(hashes, text_of[begins], len(texts))
-
-
-def _starts(inside: npt.NDArray[np.bool_], first: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Where a run of ``inside`` begins; none goes over from one text to the next."""
-    before = np.concatenate([[False], inside[:-1]])
-    return np.asarray(inside & (first | ~before))
-
-
-def _last(first: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The last character of each text, from the first of each."""
-    return np.concatenate([first[1:], [True]]) if len(first) else first
-
-
-def _repetition(words: min_hash.Words) -> npt.NDArray[np.float64]:
+def _repetition(words: Words) -> npt.NDArray[np.float64]:
     """Share of the most frequent word, case aside; 0 where there are few words."""
     counts, most = words.counts(), words.most_frequent()
     return np.where(counts >= _FEW_WORDS, most / np.maximum(counts, 1), 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,10 @@ def idx(manifest: Manifest, files: Files) -> Iterator[ImageRow]:
 def cifar(manifest: Manifest, files: Files) -> Iterator[ImageRow]:
     """The batches of CIFAR-10, in the order of their names: train, then test."""
     ((_, path),) = files
-    found = {m.name: m.read() for m in members(path, lambda n: bool(_BATCH.fullmatch(n)))}
-    if not found:
-        raise DataError(f"{path.name}: holds no batches of CIFAR-10")
     shape = tuple(manifest.shape)
-    for batch, content in sorted(found.items()):
+    found = False
+    for batch, content in _in_order(path, _BATCH):
+        found = True
         where = f"{path.name}, {batch}"
         data = read_pickle(content, where)
         images, labels = (data.get(k) if isinstance(data, dict) else None for k in _CIFAR_KEYS)
@@ -70,6 +70,8 @@ def cifar(manifest: Manifest, files: Files) -> Iterator[ImageRow]:
         for number, (pixels, label) in enumerate(zip(images, labels, strict=True), start=1):
             name = f"{Path(batch).name} image {number}"
             yield ImageRow(name, pixels.reshape(shape), _class(manifest, label, name), keys)
+    if not found:
+        raise DataError(f"{path.name}: holds no batches of CIFAR-10")
 
 
 def text_lines(manifest: Manifest, files: Files) -> Iterator[TextRow]:
@@ -90,16 +92,34 @@ def reviews(manifest: Manifest, files: Files) -> Iterator[TextRow]:
     In that order whatever the order in the archive, so that another packing gives the same.
     """
     ((_, path),) = files
-    found: list[tuple[str, bytes]] = [
-        (m.name, m.read()) for m in members(path, lambda n: bool(_REVIEW.fullmatch(n)))
-    ]
-    for name, content in sorted(found):
+    for name, content in _in_order(path, _REVIEW):
         _, split, label, _ = name.split("/")
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError as error:
             raise DataError(f"{path.name}, {name}: byte {error.start + 1} is not UTF-8") from None
         yield TextRow(name, text, label, Keys(split=split))
+
+
+def _in_order(path: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
+    """Members of an archive whose names match, in the order of these.
+
+    An archive is read in its own order, and once: meanwhile what was read waits on disk.
+    """
+    places: list[tuple[str, int, int]] = []
+    with TemporaryFile() as waiting:
+        for member in members(path, lambda name: bool(wanted.fullmatch(name))):
+            content = member.read()
+            places.append((member.name, waiting.tell(), len(content)))
+            try:
+                waiting.write(content)
+                waiting.flush()
+            except OSError as error:  # a full disk: the file has no name, its folder has one
+                error.filename = gettempdir()
+                raise
+        for name, start, size in sorted(places):
+            waiting.seek(start)
+            yield name, waiting.read(size)
 
 
 def _class(manifest: Manifest, label: Any, name: str) -> str:

@@ -36,6 +36,9 @@ def fetch(address: str, part: Path, size: int, title: str) -> None:
             reason = f"broke off after {part.stat().st_size} of {size} bytes"
         except requests.RequestException as error:
             reason = _reason(error)
+        except OSError as error:  # of the file, such as a full disk, which says nothing of where
+            error.filename = error.filename or str(part)
+            raise
     raise TransferError(reason)
 
 
@@ -69,7 +72,9 @@ def _go_on(address: str, part: Path, size: int, title: str) -> bool:
 
 
 def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+    if isinstance(error, requests.ConnectTimeout):
+        return f"did not answer within {_CONNECT_SECONDS:.0f} s"
+    if isinstance(error, requests.ReadTimeout):
         return f"did not answer within {_READ_SECONDS:.0f} s"
     if isinstance(error, requests.exceptions.ProxyError):
         return "its proxy cannot be reached"

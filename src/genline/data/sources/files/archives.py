@@ -7,8 +7,10 @@ them, but an archive that holds them is not what it says.
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -19,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from genline.core.errors import DataError
+from genline.core.files import require_regular
 from genline.data.sources.files.compressed import (
     FREE_BYTES,
     LARGEST_RATIO,
@@ -26,8 +29,22 @@ from genline.data.sources.files.compressed import (
     plain_name,
 )
 
-# What the libraries raise when an archive is cut short, or packed in a way they do not know.
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError)
+# What the libraries raise when an archive is cut short, damaged, or packed in a way they do not
+# know. Nothing is written while they read.
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    IndexError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zlib.error,
+)
+_DEEPEST = 100  # folders in one another
 # Of a single file read whole: a picture or a text.
 LARGEST_MEMBER = 2**30
 
@@ -60,6 +77,7 @@ def members(path: Path, wanted: Callable[[str], bool] | None = None) -> Iterator
     if path.is_dir():
         found = _in_folder(path)
     elif path.exists() and is_archive(path):
+        require_regular(path)
         found = _in_zip(path) if plain_name(path).lower().endswith(".zip") else _in_tar(path)
     elif path.exists():
         raise DataError(f"{path}: wanted a folder, or a .tar (also compressed) or .zip file")
@@ -93,6 +111,8 @@ def _is_text(name: str) -> bool:
 
 def _in_folder(folder: Path, above: str = "") -> Iterator[Member]:
     """Depth first, each folder in the order of its names: no more than one is held at a time."""
+    if above.count("/") > _DEEPEST:
+        raise DataError(f"{folder}: more than {_DEEPEST} folders deep")
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -175,7 +195,8 @@ def _guarded(path: Path, read: Callable[[], bytes]) -> bytes:
 
 
 def _broken(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: not a whole archive ({error}); get it again")
+    reason = " ".join(str(error).split())[:100] or type(error).__name__
+    return DataError(f"{path}: not a whole archive ({reason}); get it again")
 
 
 def _safe(path: Path, name: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from genline.core.errors import DataError
+from genline.core.files import require_regular
 
 # Real data rarely shrinks below a hundredth; a bomb of gzip is a thousand times its file.
 LARGEST_RATIO = 200
@@ -103,20 +104,27 @@ def unpacked(file: BinaryIO, name: str) -> io.BufferedReader:
 def open_data(path: Path | str, name: str = "") -> Iterator[io.BufferedReader]:
     """Open ``path`` for reading, unpacked. ``name`` is how errors call it, by default the path.
 
-    Raises DataError when it is missing, a folder or unreadable.
+    Raises DataError when it is missing, no regular file or unreadable.
     """
     name = name or str(path)
     try:
+        require_regular(path)  # a named pipe would be waited for without end
         file = Path(path).open("rb")  # noqa: SIM115  (closed below)
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{name}: is a folder, wanted a file") from None
     except PermissionError:
         raise DataError(f"{name}: permission denied") from None
     with file:
-        stream = unpacked(file, name)
-        suffix = Path(path).suffix
-        if suffix in SUFFIXES and stream is file:
-            raise DataError(f"{name}: is no {suffix[1:]} file though its name says so")
-        yield stream
+        yield _as_named(file, name, Path(path).suffix)
+
+
+def unpack(content: bytes, name: str) -> bytes:
+    """The same of a file that is in memory."""
+    return _as_named(io.BufferedReader(io.BytesIO(content)), name, Path(name).suffix).read()
+
+
+def _as_named(file: io.BufferedReader, name: str, suffix: str) -> io.BufferedReader:
+    stream = unpacked(file, name)
+    if suffix in SUFFIXES and stream is file:
+        raise DataError(f"{name}: is no {suffix[1:]} file though its name says so")
+    return stream

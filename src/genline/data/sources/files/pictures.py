@@ -7,8 +7,9 @@ RGB, CMYK, palette, transparent (laid on a background) and 16-bit ones.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from genline.core.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 # Decoding allocates 4 bytes a pixel or more, whatever the size of the file.
 LARGEST_PIXELS = 50_000_000
@@ -55,13 +57,15 @@ def decode(content: bytes, form: Form, name: str) -> Picture:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        with _opened(content) as image:
             width, height = image.size
             if width * height > LARGEST_PIXELS:
                 raise DataError(f"{name}: {_TOO_LARGE}")
             upright = ImageOps.exif_transpose(image)
             size = (upright.height, upright.width)
-            flat = _flatten(upright, form)
+            fitted = _fit(_flatten(upright, form), form, name)
+    except DataError:
+        raise
     except UnidentifiedImageError:
         raise DataError(
             f"{name}: not a PNG, JPEG, WebP, BMP or GIF picture "
@@ -69,12 +73,32 @@ def decode(content: bytes, form: Form, name: str) -> Picture:
         ) from None
     except Image.DecompressionBombError:
         raise DataError(f"{name}: {_TOO_LARGE}") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-        reason = " ".join(str(error).split())[:100]
+    # Whatever a damaged picture leads its decoder to raise.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise DataError(f"{name}: damaged or cut short ({reason})") from None
-    fitted = _fit(flat, form, name)
     pixels = np.asarray(fitted, np.uint8)
     return Picture(pixels[None] if form.channels == 1 else pixels.transpose(2, 0, 1), size)
+
+
+def glance(content: bytes) -> tuple[tuple[int, int], bool] | None:
+    """Height and width, and whether it is grey, without decoding; None of what cannot be opened."""
+    try:
+        with _opened(content) as image:
+            return (image.height, image.width), image.mode in _GREY
+    except Exception:  # decoding tells of it by name
+        return None
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[Any]:
+    """The picture, whose decoder keeps to itself what it finds odd."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            yield image
 
 
 def _flatten(image: Any, form: Form) -> Any:

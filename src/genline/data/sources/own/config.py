@@ -73,7 +73,7 @@ class _Parts(Section):
 
 
 class Array(_Parts):
-    """NumPy arrays: an .npz, or a folder with .npy files."""
+    """NumPy arrays: an .npz, an .npy, or a folder with .npy files."""
 
     kind: ClassVar[str] = "image"
     name: Literal["array"]

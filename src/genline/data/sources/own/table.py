@@ -60,10 +60,7 @@ def _row(section: Table, where: str, values: dict[str, Any], split: str) -> Text
         raise DataError(f"{where}: '{section.text}' is {_shown(text)}, wanted a text")
     if len(text) > section.longest:
         raise DataError(f"{where}: longer than {section.longest} characters")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"{where}: half a surrogate pair at character {error.start + 1}") from None
+    _require_whole(where, text)
     words = {m: _word(f"{where}, {m}", v) for m, v in found.items() if m != "text"}
     if "split" in words:
         split = split_name(words["split"], where)
@@ -76,13 +73,42 @@ def _row(section: Table, where: str, values: dict[str, Any], split: str) -> Text
 
 
 def _word(where: str, value: Any) -> str:
-    if value is None or value == "":
+    if value is None or value == "" or value != value:  # the last is "not a number"
         raise DataError(f"{where}: is empty")
     if isinstance(value, bool | int | float | str):
-        return str(value)
+        word = str(value)
+        _require_whole(where, word)
+        return word
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     raise DataError(f"{where}: is {_shown(value)}, wanted a word, a number or a date")
+
+
+def _require_whole(where: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{where}: half a surrogate pair at character {error.start + 1}") from None
+
+
+class _CsvLines:
+    """The lines of a CSV file as its reader wants them, of which none is held that is too long."""
+
+    def __init__(self, text: io.TextIOWrapper, longest: int) -> None:
+        self._text, self._longest = text, longest
+
+    def __iter__(self) -> _CsvLines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self._longest)
+        if not line:
+            raise StopIteration
+        if len(line) == self._longest and not line.endswith(("\n", "\r")):
+            while (rest := self._text.readline(2**20)) and not rest.endswith(("\n", "\r")):
+                pass
+            raise csv.Error(f"a line longer than {self._longest} characters")
+        return line
 
 
 def _csv(section: Table, path: Path, name: str, bad: BadItems) -> Iterator[Row]:
@@ -91,7 +117,8 @@ def _csv(section: Table, path: Path, name: str, bad: BadItems) -> Iterator[Row]:
         encoding = "utf-8-sig" if section.encoding == "utf-8" else section.encoding
         text = io.TextIOWrapper(stream, encoding, newline="")
         delimiter = "\t" if section.format == "tsv" else ","
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        lines_of = _CsvLines(text, 8 * section.longest + 10_000)
+        reader = csv.reader(lines_of, delimiter=delimiter, strict=True)
         try:
             header = next(reader, None)
             if header is None:
@@ -138,8 +165,8 @@ def _jsonl(section: Table, path: Path, name: str, bad: BadItems) -> Iterator[Row
 def _object(text: str, section: Table, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{where}: not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is one, too
+        raise DataError(f"{where}: not JSON ({str(error)[:100]})") from None
     if not isinstance(value, dict):
         raise DataError(f"{where}: found {_shown(value)}, wanted an object {{…}}")
     missing = [column for column in section.columns.values() if column not in value]
@@ -168,7 +195,9 @@ def _parquet(section: Table, path: Path, name: str) -> Iterator[Row]:
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{name} row {number}", row
-    except (pa.ArrowException, OSError) as error:
+    except UnicodeDecodeError:
+        raise DataError(f"{name}, after row {number}: holds a text that is not UTF-8") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{name}, after row {number}: not a whole Parquet file "
             f"({' '.join(str(error).split())[:100]})"

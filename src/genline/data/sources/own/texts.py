@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from genline.core.errors import DataError
 from genline.core.progress import Progress
 from genline.data.engines.ordered import Engine
-from genline.data.sources.files.archives import members
-from genline.data.sources.files.compressed import open_data, plain_name
+from genline.data.sources.files.archives import count_members, members
+from genline.data.sources.files.compressed import open_data, plain_name, unpack
 from genline.data.sources.files.lines import lines, paragraphs
 from genline.data.sources.items import Keys
 from genline.data.sources.own.config import TextFile, TextFolder
@@ -77,15 +77,20 @@ def _of_files(section: TextFile, files: Files, bad: BadItems) -> Iterator[TextRo
 
 
 def _of_folder(section: TextFolder, bad: BadItems) -> Iterator[TextRow]:
-    for member in members(Path(section.path), is_text):
-        try:
-            label, keys = from_folders(member.name, section.folders)
-            text = _decoded(member.read(), section, member.name)
-        except DataError as error:
-            bad.met(error)
-            continue
-        if text.strip():
-            yield TextRow(member.name, text, label, keys)
+    path = Path(section.path)
+    with Progress(
+        f"reading {path.name}", count_members(path, is_text), unit="text", brief=True
+    ) as bar:
+        for member in members(path, is_text):
+            bar.advance()
+            try:
+                label, keys = from_folders(member.name, section.folders)
+                text = _decoded(unpack(member.read(), member.name), section, member.name)
+            except DataError as error:
+                bad.met(error)
+                continue
+            if text.strip():
+                yield TextRow(member.name, text, label, keys)
 
 
 def is_text(name: str) -> bool:

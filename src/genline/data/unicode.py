@@ -1,7 +1,8 @@
-"""What each Unicode code point is: its script, and what part it has in a text."""
+"""What each Unicode code point is, its script and its part in a text; and texts as code points."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 SPACE, WORD, ALONE, CONTROL, ASCII_LETTER = 1, 2, 4, 8, 16
 _POINTS = 0x110000
 # Scripts whose characters are counted one by one, since no space parts their words.
-_ALONE = ("Han", "Hiragana", "Katakana", "Bopomofo")
+_ALONE = ("Han", "Hiragana", "Katakana", "Bopomofo", "Thai", "Lao", "Myanmar", "Khmer")
 # Of no script of their own: Common, Inherited, Unknown.
 _NONE = ("Zyyy", "Zinh", "Zzzz")
 # Below this stand all characters but private ones, tags and selectors.
@@ -62,3 +63,37 @@ def unicode_tables() -> Unicode:
     kind[controls] |= CONTROL  # tabs and line breaks aside
     kind[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] |= ASCII_LETTER
     return Unicode(kind, script, names, lower)
+
+
+@dataclass(frozen=True)
+class CodePoints:
+    """The characters of many texts one after another.
+
+    points: uint32 (characters,); lengths: int64 (texts,); text_of: the text of each character;
+    first: whether it is the first of its text.
+    """
+
+    points: npt.NDArray[np.uint32]
+    lengths: npt.NDArray[np.int64]
+    text_of: npt.NDArray[np.int64]
+    first: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> CodePoints:
+        raw = "".join(texts).encode("utf-32-le", "surrogatepass")
+        points = np.frombuffer(raw, np.uint32)
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        first = np.zeros(len(points), bool)
+        first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
+        return cls(points, lengths, np.repeat(np.arange(len(texts)), lengths), first)
+
+    def starts(self, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Where a run of ``inside`` begins; none goes over from one text to the next."""
+        before = np.concatenate([[False], inside[:-1]])
+        return np.asarray(inside & (self.first | ~before))
+
+    def ends(self, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Where a run of ``inside`` has its last character."""
+        after = np.concatenate([inside[1:], [False]])
+        last = np.concatenate([self.first[1:], [True]])[: len(inside)]
+        return np.asarray(inside & (last | ~after[: len(inside)]))

@@ -10,12 +10,13 @@ probability 1 − (1 − s^rows)^bands.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from genline.data.preparation.shingles import Hashes, mixed
+from genline.data.shingles import Hashes, mixed
 
 _FOUND = 0.995  # of the pairs at just the threshold; of more similar ones, more
 _MOST_BANDS = 32
@@ -45,36 +46,53 @@ def _bands(threshold: float, rows: int) -> int:
     return 1 if missed <= 1 - _FOUND else math.ceil(math.log(1 - _FOUND) / math.log(missed))
 
 
-def band_keys(grams: Hashes, begins: npt.NDArray[np.int64], banding: Banding) -> Hashes:
-    """Of each text a key for each band, uint64 (bands + 1, n); those of the last row are of all
-    its 3-grams together.
+def signatures(grams: Hashes, begins: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.uint32]:
+    """``count`` min-hashes of each text: uint32 (texts, count).
 
     grams: the 3-grams of all texts, one text after another; begins: where each text begins.
     """
-    count = banding.bands * banding.rows
+    # A product with an odd number orders hashes anew; its upper half is the better mixed one.
     factors = mixed(np.arange(1, count + 1, dtype=np.uint64)) | np.uint64(1)
-    keys = np.empty((banding.bands + 1, len(begins)), np.uint64)
+    found = np.empty((len(begins), count), np.uint32)
+    for block, own, starts in _blocks(grams, begins):
+        for place, factor in enumerate(factors):
+            found[block, place] = np.minimum.reduceat((own * factor) >> np.uint64(32), starts)
+    return found
+
+
+def band_keys(hashes: npt.NDArray[np.uint32], rows: int) -> Hashes:
+    """Each ``rows`` min-hashes as one key: uint64 (texts, bands)."""
+    bands = hashes.reshape(len(hashes), hashes.shape[1] // rows, rows).astype(np.uint64)
+    keys = np.zeros(bands.shape[:2], np.uint64)
+    for row in range(rows):
+        keys = mixed(keys ^ bands[:, :, row])
+    return keys
+
+
+def set_keys(grams: Hashes, begins: npt.NDArray[np.int64]) -> Hashes:
+    """A key that two texts share when their sets of 3-grams are equal: uint64 (texts,)."""
+    found = [np.empty(0, np.uint64)]
+    found += [_of_sets(own, starts) for _, own, starts in _blocks(grams, begins)]
+    return np.concatenate(found)
+
+
+def _blocks(
+    grams: Hashes, begins: npt.NDArray[np.int64]
+) -> Iterator[tuple[slice, Hashes, npt.NDArray[np.int64]]]:
+    """Runs of texts, their 3-grams, and where each text begins among these."""
     ends = np.append(begins[1:], len(grams))
     first = 0
     while first < len(begins):
         last = max(first + 1, int(np.searchsorted(ends, begins[first] + _TOGETHER, side="right")))
-        block = slice(first, last)
-        own = grams[begins[first] : ends[last - 1]]
-        starts = begins[block] - begins[first]
-        for band in range(banding.bands):
-            key = np.full(last - first, np.uint64(band + 1))
-            for row in range(banding.rows):
-                # A product with an odd number orders hashes anew.
-                ordered = own * factors[band * banding.rows + row]
-                key = mixed(key ^ np.minimum.reduceat(ordered, starts))
-            keys[band, block] = key
-        keys[-1, block] = _of_sets(own, starts)
+        yield (
+            slice(first, last),
+            grams[begins[first] : ends[last - 1]],
+            begins[first:last] - begins[first],
+        )
         first = last
-    return keys
 
 
 def _of_sets(grams: Hashes, begins: npt.NDArray[np.int64]) -> Hashes:
-    """A key that two texts share when their sets of 3-grams are equal."""
     text = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(grams))))
     order = np.lexsort((grams, text))
     text, grams = text[order], grams[order]
