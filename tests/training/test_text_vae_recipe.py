@@ -67,7 +67,7 @@ def recipe(
 def test_training_lowers_the_loss_and_every_figure_is_finite(
     corpus: PreparedTexts, tmp_path: Path, precision: str
 ) -> None:
-    made = recipe(corpus, precision, steps=60)
+    made = recipe(corpus, precision, steps=60, validate_every=30)
     trained = train("test", made, Checkpoints(tmp_path, "vae", "d" * 64))
     rows = trained.history.rows
     assert rows[-1]["reconstruction"] < rows[0]["reconstruction"]
@@ -224,7 +224,6 @@ def test_a_bag_of_words_is_predicted_from_the_latent_alone(corpus: PreparedTexts
 @pytest.mark.parametrize(
     ("model", "changes", "words"),
     [
-        ({"batch_norm": 0.5}, {"batch": 1}, "use 2 or more, or batch_norm: 0"),
         ({"network": "mlp"}, {"word_dropout": 0.3}, "word_dropout is 0.3, but the decoder"),
         ({}, {"batch": 1000}, "there are only 40 training items; use 40 or fewer"),
     ],
@@ -264,8 +263,12 @@ def test_every_network_takes_a_step_in_half_precision(corpus: PreparedTexts, net
     assert all(value.dtype is torch.float32 for value in made.result().values())
 
 
-@pytest.mark.parametrize("remedy", REMEDIES)
-@pytest.mark.parametrize("network", NETWORKS)
+OFFERED = [  # all but the one that is refused
+    (n, r) for n in NETWORKS for r in REMEDIES if (n, r) != ("mlp", "word_dropout")
+]
+
+
+@pytest.mark.parametrize(("network", "remedy"), OFFERED)
 def test_every_network_learns_with_every_remedy(tmp_path: Path, network: str, remedy: str) -> None:
     counted = [list(range(4 + i % 7, 5 + i % 7 + i % 5)) for i in range(40)]
     corpus = write_corpus(tmp_path / "corpus", counted, 15)
@@ -275,8 +278,6 @@ def test_every_network_learns_with_every_remedy(tmp_path: Path, network: str, re
     )
     off = {"free_bits": 0.0, "word_dropout": 0.0, "bag_of_words": 0.0, "dropout": 0.0}
     settings = {"steps": 24, "ema": 0.6, "learning_rate": 0.1, "batch": 20}
-    if network == "mlp" and "word_dropout" in changes:
-        return  # refused: it reads no words
     made = recipe(corpus, model=model, **(off | settings | changes))
     before = made.validate(0)
     for step in range(made.steps):

@@ -71,6 +71,12 @@ class Gumbel(_StraightThrough):
             return super().discriminator_loss(on_real, on_fake)
         return functional.softplus(on_fake.of_texts - on_real.of_texts).mean()
 
+    def accuracy(self, on_real: Scores, on_fake: Scores) -> Tensor:
+        """Relativistic, of pairs put in order: adding a number to all scores changes nothing."""
+        if not self.train_section.relativistic:
+            return super().accuracy(on_real, on_fake)
+        return (on_real.of_texts > on_fake.of_texts).float().mean()
+
     def generator_loss(
         self, generator: Decoder, discriminator: TextDiscriminator, real: Texts, fake: Texts
     ) -> Tensor:
