@@ -1,11 +1,11 @@
 """Every choice of the text models, one at a time, on the docstrings: the table of docs/models.md.
 
 Each row is the project's own entry of params.yaml with one thing changed, trained for ``--share``
-of its steps and judged by the data set's evaluator as the pipeline judges it, with fewer samples.
-Of a VAE: importance-weighted perplexity, KL, what the decoder loses by another's z, and Fréchet
-embedding distance. Of a GAN: that distance, the difference to its own control's, and perplexities.
-Intervals are the suite's, 95 %. Rows are named after what they change; without names all are run,
-in about half an hour of one core at the default share.
+of its steps, and judged by the data set's evaluator as the pipeline does it, with fewer samples and
+test texts. Of a VAE: importance-weighted perplexity, KL, what the decoder loses by another's z, and
+Fréchet embedding distance. Of a GAN: that distance, how much more it is than its own control's,
+and forward and reverse perplexity of samples. Intervals are 95 %. Rows are named after what they
+change; without names all are run, in about half an hour of one core at the default share.
 
     .venv/bin/python benchmarks/text_catalogue.py gru "feature_matching, mmd" --share 1.0
 """
@@ -13,24 +13,32 @@ in about half an hour of one core at the default share.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import genline  # noqa: F401  (sets libgomp's spinning before torch is imported)
 from genline.core.params import load_yaml, parse_section
 from genline.core.seeds import derive_seed
-from genline.data.prepared import PreparedTexts, load_texts
-from genline.evaluation.record import Findings, Metric
+from genline.data.prepared import load_texts
+from genline.evaluation.frechet_jackknife import jackknifed_distance
+from genline.evaluation.record import Metric, of_sampler
 from genline.evaluation.text import suite
-from genline.evaluation.text.config import EvaluateTexts
+from genline.evaluation.text.ngram_table import take
+from genline.evaluation.text.perplexity import perplexity, perplexity_interval, token_counts
+from genline.evaluation.text.sample_metrics import SampleJudge
+from genline.evaluation.variational_metrics import measure, variational_metrics
 from genline.models.evaluators.language_model import LanguageModel
 from genline.models.evaluators.store import load_evaluator
 from genline.models.store import family_config, family_module
+from genline.models.text_gan.model import TextGAN
+from genline.models.text_vae.model import TextVAE
 from genline.training.engine.checkpoint import Checkpoints
 from genline.training.engine.devices import Runtime, make_fabric
 from genline.training.engine.loop import train
@@ -92,14 +100,24 @@ GANS: dict[str, Changes] = {
     },
     "mle": {"train.objective": "mle"},
 }
+TABLES = {
+    "docstrings-vae": (
+        VAES,
+        "perplexity | KL, nats | decoder use, nats | Fréchet embedding distance",
+    ),
+    "docstrings-gan": (
+        GANS,
+        "Fréchet embedding distance | less its control's | forward perplexity | reverse "
+        "perplexity, its control's",
+    ),
+}
 STEPS = ("steps", "pretrain_steps", "adversarial_steps")
+DRAWS = 32  # of z a text
 
 
 def changed(entry: dict[str, Any], changes: Changes, share: float) -> tuple[Any, Any]:
     """The sections of ``entry`` with ``changes``, for ``share`` of its steps."""
-    parts = {"model": dict(entry["model"]), "train": dict(entry["train"])}
-    if "discriminator" in parts["train"]:
-        parts["train"]["discriminator"] = dict(parts["train"]["discriminator"])
+    parts = copy.deepcopy({"model": entry["model"], "train": entry["train"]})
     for key, value in changes.items():
         *path, last = key.split(".")
         place = parts
@@ -117,46 +135,72 @@ def changed(entry: dict[str, Any], changes: Changes, share: float) -> tuple[Any,
     )
 
 
-def measured(
-    entry: dict[str, Any],
-    changes: Changes,
-    asked: argparse.Namespace,
-    data: PreparedTexts,
-    judge: LanguageModel,
-) -> tuple[Findings, float]:
-    """What the suite finds of the row's model, and the core-seconds of its training."""
-    model, settings = changed(entry, changes, asked.share)
-    runtime = Runtime(device="cpu", threads=1, precision="32-true")
-    context = Context(make_fabric(runtime), derive_seed(asked.seed, "train"))
-    recipes = {"text_vae": text_vae, "text_gan": text_gan}
-    began = time.process_time()
-    recipe = recipes[entry["family"]].build(context, data, model, settings)
-    with tempfile.TemporaryDirectory() as folder:
-        done = train("training", recipe, Checkpoints(folder, "row", "catalogue"))
-    seconds = time.process_time() - began
-    made = family_module(entry["family"]).build(model, data.spec)
-    made.load_state_dict(done.weights)
-    made.requires_grad_(False).eval()
-    params = EvaluateTexts(samples=asked.samples, temperatures=[1.0])
-    return suite.evaluate(made, judge, data, params, asked.seed, torch.device("cpu")), seconds
+class Catalogue:
+    """One judge for all rows, so that what is measured of real texts is measured once."""
+
+    def __init__(self, asked: argparse.Namespace) -> None:
+        self.asked, self.data = asked, load_texts(asked.data)
+        evaluator = load_evaluator(asked.judge).evaluator
+        assert isinstance(evaluator, LanguageModel)
+        self.judge = SampleJudge(evaluator, self.data, asked.samples, 5, asked.seed)
+        test = self.data.split("test")
+        some = np.sort(np.random.default_rng(0).permutation(len(test))[: asked.texts])
+        self.scored = take(test, some[np.argsort(test.lengths[some], kind="stable")])
+        runtime = Runtime(device="cpu", threads=1, precision="32-true")
+        self.context = Context(make_fabric(runtime), derive_seed(asked.seed, "train"))
+
+    def row(self, entry: dict[str, Any], changes: Changes) -> list[str]:
+        model, settings = changed(entry, changes, self.asked.share)
+        recipes = {"text_vae": text_vae, "text_gan": text_gan}
+        began = time.process_time()
+        recipe = recipes[entry["family"]].build(self.context, self.data, model, settings)
+        with tempfile.TemporaryDirectory() as folder:
+            done = train("training", recipe, Checkpoints(folder, "row", "catalogue"))
+        seconds = time.process_time() - began
+        made = family_module(entry["family"]).build(model, self.data.spec)
+        made.load_state_dict(done.weights)
+        made.requires_grad_(False).eval()
+        cells = self._of_vae(made) if entry["family"] == "text_vae" else self._of_gan(made)
+        return [*cells, f"{seconds:.0f}"]
+
+    def _of_vae(self, vae: TextVAE) -> list[str]:
+        order, texts = np.arange(len(self.scored)), self.scored
+        parts = np.array_split(order, len(order) // 64 + 1)
+        batches = [torch.tensor(texts.batch(part)) for part in parts]
+        figures = measure(vae, batches, DRAWS, 4096, self.asked.seed)
+        tokens, random = token_counts(texts), np.random.default_rng(0)
+        nats = figures.likelihoods.nll
+        spread = perplexity_interval(nats, tokens, random)
+        own = variational_metrics(figures, "text", self.asked.seed)
+        return [
+            f"{perplexity(nats, tokens):.1f} ({spread.low:.1f} to {spread.high:.1f})",
+            f"{own['kl'].value:.2f}",
+            told(own["decoder_use"]),
+            self._distance(vae),
+        ]
+
+    def _distance(self, vae: TextVAE) -> str:
+        read = self.judge.read(suite.draw(vae, self.judge.count, self.asked.seed, "prior"))
+        found = jackknifed_distance(read.features, self.judge.real)
+        spread = found.error.around(found.value)
+        return f"{found.value:.2f} ({spread.low:.2f} to {spread.high:.2f})"
+
+    def _of_gan(self, gan: TextGAN) -> list[str]:
+        metrics: dict[str, Metric] = {}
+        for name in gan.variants:
+            read = self.judge.read(suite.draw(gan, self.judge.count, self.asked.seed, name))
+            metrics |= of_sampler(self.judge.metrics(read, name), name, gan.variants)
+        own, control = (metrics[f"reverse_perplexity{end}"].value for end in ("", "_control"))
+        return [
+            told(metrics["frechet_embedding_distance"]),
+            told(suite.versus_control(metrics)),
+            f"{metrics['forward_perplexity'].value:.1f}",
+            f"{own:.1f}, {control:.1f}",
+        ]
 
 
-def told(metric: Metric | None, digits: int = 2) -> str:
-    if metric is None:
-        return "—"
-    return f"{metric.value:.{digits}f} ({metric.low:.{digits}f} to {metric.high:.{digits}f})"
-
-
-def row_of_vae(found: Findings) -> list[str]:
-    names = ("perplexity", "kl", "decoder_use", "frechet_embedding_distance")
-    return [told(found.metrics[name]) for name in names]
-
-
-def row_of_gan(found: Findings) -> list[str]:
-    own, control = (found.metrics[f"reverse_perplexity{end}"] for end in ("", "_control"))
-    names = ("frechet_embedding_distance", "frechet_embedding_distance_vs_control", "perplexity")
-    cells = [told(found.metrics.get(name)) for name in names]
-    return [*cells, f"{own.value:.1f}, control {control.value:.1f}"]
+def told(metric: Metric) -> str:
+    return f"{metric.value:.2f} ({metric.low:.2f} to {metric.high:.2f})"
 
 
 def main() -> None:
@@ -164,38 +208,24 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help="their names; none: all")
     parser.add_argument("--data", type=Path, default=ROOT / "data/prepared/docstrings")
     parser.add_argument("--judge", type=Path, default=ROOT / "models/evaluators/docstrings")
-    parser.add_argument("--share", type=float, default=0.5, help="of the entry's steps")
+    parser.add_argument("--share", type=float, default=0.33, help="of the entry's steps")
     parser.add_argument("--samples", type=int, default=1000, help="texts drawn of each model")
+    parser.add_argument("--texts", type=int, default=400, help="test texts that a VAE scores")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     unknown = set(asked.rows) - {*VAES, *GANS}
     if unknown:
         sys.exit(f"error: no row {sorted(unknown)}; there are {[*VAES, *GANS]}")
-    data = load_texts(asked.data)
-    judge = load_evaluator(asked.judge).evaluator
-    assert isinstance(judge, LanguageModel)
+    catalogue = Catalogue(asked)
     experiments = load_yaml(ROOT / "params.yaml")["experiments"]
-    for name, rows, tell, columns in (
-        (
-            "docstrings-vae",
-            VAES,
-            row_of_vae,
-            "perplexity | KL, nats | decoder use, nats | Fréchet embedding distance",
-        ),
-        (
-            "docstrings-gan",
-            GANS,
-            row_of_gan,
-            "Fréchet embedding distance | less its control's | perplexity | reverse perplexity",
-        ),
-    ):
+    for name, (rows, columns) in TABLES.items():
         chosen = [row for row in rows if not asked.rows or row in asked.rows]
         if chosen:
-            print(f"\n| {name} with | {columns} | core-seconds |", flush=True)
+            print(f"\n| `{name}` with | {columns} | core-seconds |", flush=True)
             print("|---|---|---|---|---|---|", flush=True)
         for row in chosen:
-            found, seconds = measured(experiments[name], rows[row], asked, data, judge)
-            print(f"| {row} | {' | '.join(tell(found))} | {seconds:.0f} |", flush=True)
+            cells = catalogue.row(experiments[name], rows[row])
+            print(f"| {row} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

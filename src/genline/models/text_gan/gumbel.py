@@ -46,7 +46,8 @@ class _StraightThrough(Objective):
             soft = torch.softmax((logits + gumbel) * beta, -1)
             drawn = soft.argmax(-1)
             hard = functional.one_hot(drawn, logits.shape[1]).to(soft.dtype)
-            one_hot = (hard + soft - soft.detach()) * running[:, None]
+            # The difference is exactly 0, so that what is read is exactly one-hot.
+            one_hot = (hard + (soft - soft.detach())) * running[:, None]
             tokens.append(torch.where(running, drawn, PAD))
             relaxed.append(one_hot)
             running = running & (drawn != EOS)
