@@ -67,7 +67,7 @@ def recipe(
 def test_training_lowers_the_loss_and_every_figure_is_finite(
     corpus: PreparedTexts, tmp_path: Path, precision: str
 ) -> None:
-    made = recipe(corpus, precision, steps=60, validate_every=30)
+    made = recipe(corpus, precision, steps=40, validate_every=20)
     trained = train("test", made, Checkpoints(tmp_path, "vae", "d" * 64))
     rows = trained.history.rows
     assert rows[-1]["reconstruction"] < rows[0]["reconstruction"]
@@ -75,8 +75,7 @@ def test_training_lowers_the_loss_and_every_figure_is_finite(
     assert all(torch.isfinite(v).all() for v in trained.weights.values())
 
 
-@pytest.mark.parametrize("done", [2, 5, 9])
-def test_a_resumed_training_ends_bit_identical(corpus: PreparedTexts, done: int) -> None:
+def test_a_resumed_training_ends_bit_identical(corpus: PreparedTexts) -> None:
     """In the autoencoder, in the phase with updates of the encoder, and in the last."""
     options: dict[str, Any] = {
         "model": MODEL.model_copy(update={"batch_norm": 0.5}),
@@ -85,16 +84,18 @@ def test_a_resumed_training_ends_bit_identical(corpus: PreparedTexts, done: int)
         "encoder_updates": 2,
         "kl_cycles": 2,
     }
-    whole, first, second = (recipe(corpus, **options) for _ in range(3))
+    whole, states = recipe(corpus, **options), {}
     for step in range(12):
+        if step in (2, 5, 9):
+            states[step] = copy.deepcopy(whole.state_dict())
         whole.step(step)
-    for step in range(done):
-        first.step(step)
-    second.load_state_dict(copy.deepcopy(first.state_dict()))
-    for step in range(done, 12):
-        second.step(step)
-    for name, value in whole.result().items():
-        assert torch.equal(value, second.result()[name]), name
+    for done, state in states.items():
+        resumed = recipe(corpus, **options)
+        resumed.load_state_dict(state)
+        for step in range(done, 12):
+            resumed.step(step)
+        for name, value in whole.result().items():
+            assert torch.equal(value, resumed.result()[name]), (done, name)
 
 
 def test_free_bits_stop_the_pull_of_a_small_divergence(corpus: PreparedTexts) -> None:
@@ -263,8 +264,13 @@ def test_every_network_takes_a_step_in_half_precision(corpus: PreparedTexts, net
     assert all(value.dtype is torch.float32 for value in made.result().values())
 
 
-OFFERED = [  # all but the one that is refused
-    (n, r) for n in NETWORKS for r in REMEDIES if (n, r) != ("mlp", "word_dropout")
+# All but what is refused; attention is of the decoder alone, which no remedy is of.
+OFFERED = [
+    (network, remedy)
+    for network in NETWORKS
+    for remedy in REMEDIES
+    if (network, remedy) != ("mlp", "word_dropout")
+    and (network != "attention" or remedy in ("none", "word_dropout"))
 ]
 
 
