@@ -65,10 +65,10 @@ ui: $(READY) ## open MLflow on 127.0.0.1 (PORT=5000)
 report: $(READY) ## write the report again from what is there
 	@$(BIN)/dvc repro --single-item report
 
-# tuning.py trains for most of an hour, and chooses rather than measures; preparation.py takes as
-# long, and 10 GB of disk: run them by name.
+# tuning.py and text_catalogue.py train for most of an hour, to choose and to compare; preparation.py
+# takes as long, and 10 GB of disk: run them by name.
 bench: $(READY) ## run the benchmarks; each prints ratios
-	@for file in $(filter-out benchmarks/preparation.py benchmarks/tuning.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
+	@for file in $(filter-out benchmarks/preparation.py benchmarks/tuning.py benchmarks/text_catalogue.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

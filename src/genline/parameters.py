@@ -29,6 +29,7 @@ from genline.models.image_hybrid import config as image_hybrid
 from genline.models.image_vae import config as image_vae
 from genline.models.text_gan import combinations as text_gan_combinations
 from genline.models.text_gan import config as text_gan
+from genline.models.text_vae import combinations as text_vae_combinations
 from genline.models.text_vae import config as text_vae
 from genline.retraining.config import Retrain
 from genline.tracking.config import Register
@@ -89,6 +90,13 @@ class _TextVae(_Experiment):
     train: text_vae.Train
     evaluate: EvaluateTexts
 
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        reason = text_vae_combinations.impossible(self.model, self.train)
+        if reason is not None:
+            raise ValueError(reason)
+        return self
+
 
 class _TextGan(_Experiment):
     model: text_gan.Model
@@ -100,6 +108,17 @@ class _TextGan(_Experiment):
         reason = text_gan_combinations.impossible(self.model, self.train)
         if reason is not None:
             raise ValueError(reason)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        beams = self.evaluate.decoding.beams
+        if beams:
+            raise ValueError(
+                f"evaluate.decoding.beams is {beams}, but a search draws nothing: the control "
+                "would have no curve over temperatures, and a language model one text alone; use "
+                "beams: 0, with top_k or top_p"
+            )
         return self
 
 

@@ -221,8 +221,8 @@ def test_straight_through_texts_are_one_hot_and_carry_gradient_to_the_generator(
     fake = objective.draw(generator, 16, 0.5, torch.Generator().manual_seed(0))
     assert fake.relaxed is not None
     hard = fake.relaxed.detach()
-    assert torch.equal(hard.argmax(-1)[fake.real], fake.tokens[fake.real])
-    torch.testing.assert_close(hard.sum(-1), fake.real.float())
+    exact = torch.nn.functional.one_hot(fake.tokens, 9) * fake.real[..., None]
+    assert torch.equal(hard, exact.float())
     assert not set(fake.tokens[fake.real].tolist()) & {PAD, BOS}
     real = Texts(TEXT[:, 1:].T.repeat(1, 8))
     objective.generator_loss(generator, discriminator, real, fake).backward()
@@ -256,6 +256,18 @@ def test_only_a_relativistic_loss_looks_at_the_difference_alone() -> None:
         assert (losses[0] == pytest.approx(losses[1])) is relativistic
 
 
+def test_accuracy_counts_pairs_where_only_differences_mean_something() -> None:
+    """Both sides above 0, and each real text above its generated one but the last."""
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    real = Scores(torch.tensor([[9.0, 8.0, 7.0, 5.0]]), mask)
+    fake = Scores(torch.tensor([[8.0, 7.0, 6.0, 6.0]]), mask)
+    for relativistic, expected in ((True, 0.75), (False, 0.5)):
+        objective = Gumbel(TRAIN.model_copy(update={"relativistic": relativistic}), 5)
+        assert float(objective.accuracy(real, fake)) == expected
+    below = Scores(-fake.logits, mask)
+    assert float(Reinforce(TRAIN, 5).accuracy(real, below)) == 1.0
+
+
 def test_the_return_of_a_whole_text_s_score_is_that_score_at_each_of_its_tokens() -> None:
     judge = TRAIN.discriminator.model_copy(update={"network": "conv"})
     objective = Reinforce(TRAIN.model_copy(update={"discriminator": judge}), 5)
@@ -281,6 +293,15 @@ def test_only_the_distribution_tells_a_wide_spread_from_a_narrow_one() -> None:
     narrow, wide = torch.tensor([[-1.0], [1.0]]), torch.tensor([[-3.0], [3.0]])
     assert float(squared_discrepancy(narrow, wide)) > 0.1
     assert float(squared_discrepancy(narrow, narrow.flip(0))) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_discrepancy_is_exact_where_training_is_in_half_precision() -> None:
+    """Features far from zero and close to each other: a rounded product would swallow them."""
+    random = torch.Generator().manual_seed(0)
+    x, y = 20.0 + torch.randn(2, 30, 16, generator=random)
+    found = squared_discrepancy(x, y + 1.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(squared_discrepancy(x, y + 1.0), found)
 
 
 def test_the_discrepancy_of_two_points_is_that_of_their_kernel() -> None:

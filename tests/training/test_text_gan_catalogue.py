@@ -111,7 +111,8 @@ def test_every_combination_trains(
 ) -> None:
     made = recipe(corpus, network, judge, objective=objective)
     before = {k: v.clone() for k, v in made.discriminator.head.state_dict().items()}
-    train_all(made)
+    for step in range(2):  # one of likelihood, and one of the game
+        assert all(bool(torch.isfinite(value)) for value in made.step(step).values())
     assert all(bool(torch.isfinite(value).all()) for value in made.result().values())
     after = made.discriminator.head.state_dict()
     assert any(not torch.equal(after[name], before[name]) for name in before)
@@ -175,20 +176,23 @@ def test_maximum_likelihood_by_itself_is_what_every_control_is(corpus: PreparedT
 
 
 @pytest.mark.parametrize("objective", [*OBJECTIVES, "mle"])
-@pytest.mark.parametrize("network", ["lstm", "recurrent", "mlp"])
-def test_training_brings_samples_nearer_to_the_texts(
+@pytest.mark.parametrize("network", GENERATORS)
+def test_every_objective_brings_every_network_nearer_to_the_texts(
     chain: PreparedTexts, network: str, objective: str
 ) -> None:
+    """By itself, from the first weights on: no likelihood beside an adversarial gradient."""
     made = recipe(
         chain,
         network,
-        "gru",
+        "conv",
         16,
         objective=objective,
-        pretrain_steps=40,
-        adversarial_steps=10,
+        adversarial_steps=32,
         batch=32,
-        learning_rate=0.02,
+        adversarial_learning_rate=0.015,
+        likelihood_weight=0.0,
+        adversarial_weight=1.0,
+        discriminator=Discriminator(network="conv", learning_rate=0.01, dropout=0.1),
     )
     real = ngram_bags(torch.tensor(pad_texts([np.array(t) for t in oracle_texts(300, 9)]))[:, 1:])
 
@@ -197,13 +201,14 @@ def test_training_brings_samples_nearer_to_the_texts(
         return energy_distance(ngram_bags(made.gan.sample(300, random)), real).distance
 
     before = distance()
-    train_all(made)
-    assert distance() < 0.75 * before
+    for step in range(33):  # of which the first is likelihood's, and changes next to nothing
+        figures = made.step(step)
+        assert all(bool(torch.isfinite(value)) for value in figures.values()), step
+    made.gan.load_state_dict(made.result())
+    assert distance() < 0.9 * before
 
 
-@pytest.mark.parametrize(
-    ("network", "objective"), [("lstm", "reinforce"), ("gru", "gumbel"), ("transformer", "mle")]
-)
+@pytest.mark.parametrize(("network", "objective"), [("lstm", "reinforce"), ("transformer", "mle")])
 def test_it_approaches_the_entropy_of_an_oracle(
     chain: PreparedTexts, network: str, objective: str
 ) -> None:

@@ -67,7 +67,7 @@ def recipe(
 def test_training_lowers_the_loss_and_every_figure_is_finite(
     corpus: PreparedTexts, tmp_path: Path, precision: str
 ) -> None:
-    made = recipe(corpus, precision, steps=60)
+    made = recipe(corpus, precision, steps=40, validate_every=20)
     trained = train("test", made, Checkpoints(tmp_path, "vae", "d" * 64))
     rows = trained.history.rows
     assert rows[-1]["reconstruction"] < rows[0]["reconstruction"]
@@ -75,8 +75,7 @@ def test_training_lowers_the_loss_and_every_figure_is_finite(
     assert all(torch.isfinite(v).all() for v in trained.weights.values())
 
 
-@pytest.mark.parametrize("done", [2, 5, 9])
-def test_a_resumed_training_ends_bit_identical(corpus: PreparedTexts, done: int) -> None:
+def test_a_resumed_training_ends_bit_identical(corpus: PreparedTexts) -> None:
     """In the autoencoder, in the phase with updates of the encoder, and in the last."""
     options: dict[str, Any] = {
         "model": MODEL.model_copy(update={"batch_norm": 0.5}),
@@ -85,16 +84,18 @@ def test_a_resumed_training_ends_bit_identical(corpus: PreparedTexts, done: int)
         "encoder_updates": 2,
         "kl_cycles": 2,
     }
-    whole, first, second = (recipe(corpus, **options) for _ in range(3))
+    whole, states = recipe(corpus, **options), {}
     for step in range(12):
+        if step in (2, 5, 9):
+            states[step] = copy.deepcopy(whole.state_dict())
         whole.step(step)
-    for step in range(done):
-        first.step(step)
-    second.load_state_dict(copy.deepcopy(first.state_dict()))
-    for step in range(done, 12):
-        second.step(step)
-    for name, value in whole.result().items():
-        assert torch.equal(value, second.result()[name]), name
+    for done, state in states.items():
+        resumed = recipe(corpus, **options)
+        resumed.load_state_dict(state)
+        for step in range(done, 12):
+            resumed.step(step)
+        for name, value in whole.result().items():
+            assert torch.equal(value, resumed.result()[name]), (done, name)
 
 
 def test_free_bits_stop_the_pull_of_a_small_divergence(corpus: PreparedTexts) -> None:
@@ -224,7 +225,6 @@ def test_a_bag_of_words_is_predicted_from_the_latent_alone(corpus: PreparedTexts
 @pytest.mark.parametrize(
     ("model", "changes", "words"),
     [
-        ({"batch_norm": 0.5}, {"batch": 1}, "use 2 or more, or batch_norm: 0"),
         ({"network": "mlp"}, {"word_dropout": 0.3}, "word_dropout is 0.3, but the decoder"),
         ({}, {"batch": 1000}, "there are only 40 training items; use 40 or fewer"),
     ],
@@ -264,8 +264,17 @@ def test_every_network_takes_a_step_in_half_precision(corpus: PreparedTexts, net
     assert all(value.dtype is torch.float32 for value in made.result().values())
 
 
-@pytest.mark.parametrize("remedy", REMEDIES)
-@pytest.mark.parametrize("network", NETWORKS)
+# All but what is refused; attention is of the decoder alone, which no remedy is of.
+OFFERED = [
+    (network, remedy)
+    for network in NETWORKS
+    for remedy in REMEDIES
+    if (network, remedy) != ("mlp", "word_dropout")
+    and (network != "attention" or remedy in ("none", "word_dropout"))
+]
+
+
+@pytest.mark.parametrize(("network", "remedy"), OFFERED)
 def test_every_network_learns_with_every_remedy(tmp_path: Path, network: str, remedy: str) -> None:
     counted = [list(range(4 + i % 7, 5 + i % 7 + i % 5)) for i in range(40)]
     corpus = write_corpus(tmp_path / "corpus", counted, 15)
@@ -275,8 +284,6 @@ def test_every_network_learns_with_every_remedy(tmp_path: Path, network: str, re
     )
     off = {"free_bits": 0.0, "word_dropout": 0.0, "bag_of_words": 0.0, "dropout": 0.0}
     settings = {"steps": 24, "ema": 0.6, "learning_rate": 0.1, "batch": 20}
-    if network == "mlp" and "word_dropout" in changes:
-        return  # refused: it reads no words
     made = recipe(corpus, model=model, **(off | settings | changes))
     before = made.validate(0)
     for step in range(made.steps):

@@ -33,8 +33,6 @@ class Decoder(nn.Module, ABC):
     & Wolf 2017), which halves the parameters and lets a rare word's vector learn from both sides.
     """
 
-    reads_words = True  # whether a token depends on those before it
-
     def __init__(self, vocabulary: int, embedding: int) -> None:
         super().__init__()
         self.scale = embedding**0.5

@@ -17,8 +17,6 @@ class MLPDecoder(Decoder):
     therefore hardly collapse, and samples agree with themselves only as far as z makes them.
     """
 
-    reads_words = False
-
     def __init__(
         self, vocabulary: int, embedding: int, hidden: int, latent: int = 0, *, longest: int
     ) -> None:

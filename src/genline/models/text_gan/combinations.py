@@ -35,6 +35,11 @@ def _reasons(model: Model, train: Train) -> Iterator[str]:
             "train.adversarial_weight and train.likelihood_weight are both 0, so that nothing "
             "would train the generator; use 1.0 for one of them"
         )
+    if train.matching == "mmd" and train.objective != "feature_matching":
+        yield (
+            f"train.matching is mmd, but objective {train.objective} matches no features; leave "
+            "it out, or use objective: feature_matching"
+        )
     if train.objective == "feature_matching" and train.batch < 2:
         yield (
             "train.batch is 1, but feature_matching compares the distributions of two batches; "

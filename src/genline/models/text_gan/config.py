@@ -11,6 +11,7 @@ from genline.core.params import Section
 ATTENDING = ("lstm", "gru", "recurrent")  # networks that attention over past states is for
 NOISY = ("recurrent", "mlp")  # networks that read a noise vector
 Width = Annotated[int, Field(ge=1, le=64)]
+_WIDTHS = [3, 4, 5]
 
 
 class Model(Section):
@@ -74,7 +75,7 @@ class Discriminator(Section):
     )
     heads: int = Field(default=1, ge=1, le=64, description="heads of a transformer's attention")
     widths: list[Width] = Field(
-        default=[3, 4, 5],
+        default=_WIDTHS,
         min_length=1,
         max_length=16,
         description="conv: the tokens that each kind of filter spans, each 1 to 64",
@@ -87,6 +88,10 @@ class Discriminator(Section):
         if self.network == "conv" and self.layers > 1:
             raise ValueError(
                 f"layers is {self.layers}, but network conv has one; leave it out, or add widths"
+            )
+        if self.network != "conv" and self.widths != _WIDTHS:
+            raise ValueError(
+                f"widths is {self.widths}, which only network conv has; leave it out, or use conv"
             )
         _check_heads(self.heads, self.network)
         return self
@@ -163,6 +168,6 @@ class Train(Section):
     )
     validate_samples: int = Field(
         ge=2,
-        le=1_000_000,
+        le=10_000,
         description="most texts of the validation split that as many samples are held against",
     )

@@ -46,7 +46,8 @@ class _StraightThrough(Objective):
             soft = torch.softmax((logits + gumbel) * beta, -1)
             drawn = soft.argmax(-1)
             hard = functional.one_hot(drawn, logits.shape[1]).to(soft.dtype)
-            one_hot = (hard + soft - soft.detach()) * running[:, None]
+            # The difference is exactly 0, so that what is read is exactly one-hot.
+            one_hot = (hard + (soft - soft.detach())) * running[:, None]
             tokens.append(torch.where(running, drawn, PAD))
             relaxed.append(one_hot)
             running = running & (drawn != EOS)
@@ -70,6 +71,12 @@ class Gumbel(_StraightThrough):
         if not self.train_section.relativistic:
             return super().discriminator_loss(on_real, on_fake)
         return functional.softplus(on_fake.of_texts - on_real.of_texts).mean()
+
+    def accuracy(self, on_real: Scores, on_fake: Scores) -> Tensor:
+        """Relativistic, of pairs put in order: adding a number to all scores changes nothing."""
+        if not self.train_section.relativistic:
+            return super().accuracy(on_real, on_fake)
+        return (on_real.of_texts > on_fake.of_texts).float().mean()
 
     def generator_loss(
         self, generator: Decoder, discriminator: TextDiscriminator, real: Texts, fake: Texts

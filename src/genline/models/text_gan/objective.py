@@ -46,6 +46,10 @@ class Objective(nn.Module, ABC):
             + functional.softplus(on_fake.counted).mean()
         )
 
+    def accuracy(self, on_real: Scores, on_fake: Scores) -> Tensor:
+        """The share of scores on their own side of 0."""
+        return torch.cat([on_real.counted > 0, on_fake.counted < 0]).float().mean()
+
     @abstractmethod
     def generator_loss(
         self, generator: Decoder, discriminator: TextDiscriminator, real: Texts, fake: Texts

@@ -173,7 +173,7 @@ class TextGANRecipe(Recipe):
             on_real = self.discriminator(real, *dropped)
             on_fake = self.discriminator(fake.detach(), *dropped)
             loss_d = self.objective.discriminator_loss(on_real, on_fake)
-        right = torch.cat([on_real.counted > 0, on_fake.counted < 0]).float().mean()
+        right = self.objective.accuracy(on_real, on_fake)
         self._descend(
             self.discriminator,
             self.optimizers["discriminator"],

@@ -10,7 +10,6 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from genline.core.errors import ParamsError
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.batches import BucketedBatches
 from genline.data.prepared import EOS, PAD, UNK, PreparedTexts
@@ -21,6 +20,7 @@ from genline.models.networks.gaussian import (
     kl_to_standard_normal,
     log_prior_ratio,
 )
+from genline.models.text_vae.combinations import refuse
 from genline.models.text_vae.config import Model, Train
 from genline.models.text_vae.model import TextVAE
 from genline.models.text_vae.networks import make_decoder
@@ -52,6 +52,7 @@ class TextVAERecipe(Recipe):
 
     def __init__(self, context: Context, data: PreparedTexts, model: Model, train: Train) -> None:
         super().__init__()
+        refuse(model, train)
         self.context, self.section, self.train, self.spec = context, model, train, data.spec
         self.steps = train.pretrain_steps + train.steps
         self.validate_every = train.validate_every
@@ -69,7 +70,6 @@ class TextVAERecipe(Recipe):
         with seeded(derive_seed(context.seed, "weights")):
             self.vae = TextVAE(model, data.spec).to(context.device)
             self.words = nn.Linear(model.latent, data.spec.vocabulary).to(context.device)
-        _refuse_what_cannot_work(self.vae, model, train)
         start_at_frequencies(self.vae.decoder.bias, self.texts)
         self.average = ExponentialAverage(self.vae, train.ema)
         self.weights = [*self.vae.parameters(), *self.words.parameters()]
@@ -227,19 +227,6 @@ class TextVAERecipe(Recipe):
 
     def result(self) -> dict[str, Tensor]:
         return self.average.module.state_dict()
-
-
-def _refuse_what_cannot_work(vae: TextVAE, model: Model, train: Train) -> None:
-    if vae.norm is not None and train.batch < 2:
-        raise ParamsError(
-            f"train.batch is {train.batch}, of which model.batch_norm can take no statistics; use "
-            "2 or more, or batch_norm: 0"
-        )
-    if train.word_dropout and not vae.decoder.reads_words:
-        raise ParamsError(
-            f"train.word_dropout is {train.word_dropout:g}, but the decoder of network "
-            f"{model.network} reads no words that could be hidden; use 0"
-        )
 
 
 def build(context: Context, data: PreparedTexts, model: Model, train: Train) -> Recipe:
