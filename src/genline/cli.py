@@ -265,6 +265,19 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         help="classes to draw in turn, of a class-conditional image model; default: any",
     )
     parser.add_argument(
+        "--codes",
+        default=None,
+        metavar="K=V,…",
+        help="values of an InfoGAN's codes, by their number from 0, categories first; default: any",
+    )
+    parser.add_argument(
+        "--traverse",
+        type=int,
+        default=None,
+        metavar="K",
+        help="rows of images that differ in code K alone; -n is how many rows",
+    )
+    parser.add_argument(
         "--top-k",
         type=int,
         default=0,

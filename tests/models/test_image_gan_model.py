@@ -13,6 +13,7 @@ from genline.core.errors import ModelError, ParamsError
 from genline.core.params import parse_section
 from genline.data.prepared import ImageSpec, TextSpec
 from genline.models.image_gan import build
+from genline.models.image_gan.codes import set_code
 from genline.models.image_gan.config import Codes, Discriminator, Model
 from genline.models.image_gan.discriminators import make_discriminator
 from genline.models.image_gan.generators import GENERATORS
@@ -114,6 +115,27 @@ def test_a_spectrally_normalised_discriminator_has_layers_of_norm_one(network: s
         )
 
 
+def test_all_rows_of_a_pass_are_read_by_weights_normalised_once() -> None:
+    """A power iteration a row would be slower by their number, and each row would meet others."""
+    network_d = judge(network="recurrent", norm="spectral")
+    cell = network_d.body.cells.cells[0]
+    (norm,) = cell.parametrizations.weight_hh
+    before, weight = norm._u.clone(), cell.parametrizations.weight_hh.original.detach()
+    network_d(images())
+    v = torch.nn.functional.normalize(weight.T @ before, dim=0)
+    once = torch.nn.functional.normalize(weight @ v, dim=0)
+    torch.testing.assert_close(norm._u, once, atol=1e-5, rtol=0)
+
+
+def test_what_reads_codes_is_not_spectrally_normalised() -> None:
+    """A bound on its slope would be a bound on how sure it can be of a code."""
+    network_d = judge(norm="spectral", codes=Codes(categorical=[3]))
+    assert torch.nn.utils.parametrize.is_parametrized(network_d.output)
+    assert not any(
+        torch.nn.utils.parametrize.is_parametrized(m) for m in network_d.reader.modules()
+    )
+
+
 def test_the_class_is_projected_on_the_features() -> None:
     network_d = judge(classes=10)
     x, labels = images(), torch.tensor([0, 1, 2, 3, 4, 5])
@@ -199,6 +221,51 @@ def test_a_conditional_model_draws_the_class_it_is_asked_for(network: str) -> No
     other = gan.sample(4, torch.Generator().manual_seed(1), labels=torch.tensor([3, 3, 8, 7]))
     assert torch.equal(drawn[:3], other[:3])
     assert not torch.equal(drawn[3], other[3])
+
+
+def test_labels_that_do_not_fit_are_refused() -> None:
+    gan, noise = make(network="mlp", conditional=True), torch.Generator()
+    with pytest.raises(ModelError, match="no label 10; use 0 to 9"):
+        gan.sample(1, noise, labels=torch.tensor([10]))
+    with pytest.raises(ModelError, match="2 samples want 2 labels"):
+        gan.sample(2, noise, labels=torch.tensor([1]))
+    with pytest.raises(ModelError, match="trained without labels"):
+        make().sample(1, noise, labels=torch.tensor([1]))
+
+
+def test_a_code_that_is_set_is_all_that_changes() -> None:
+    gan = make(network="mlp", codes=Codes(categorical=[3, 2], continuous=2), width=64)
+    drawn = [gan.draw_noise(5, torch.Generator().manual_seed(1)) for _ in range(2)]
+    told = drawn[1][:, gan.latent :]
+    for code, value in {1: 1.0, 3: -0.25}.items():
+        set_code(told, gan.codes, code, value)
+    assert torch.equal(told[:, 3:5], torch.tensor([0.0, 1.0]).expand(5, 2))
+    assert torch.equal(told[:, 6], torch.full((5,), -0.25))
+    kept = [i for i in range(gan.latent + 7) if i - gan.latent not in (3, 4, 6)]
+    assert torch.equal(drawn[0][:, kept], drawn[1][:, kept])
+    with torch.no_grad():
+        wanted = quantise(gan.generate(drawn[1]), SPEC.levels)
+    found = gan.sample(5, torch.Generator().manual_seed(1), fixed={1: 1.0, 3: -0.25})
+    assert torch.equal(found, wanted)
+    assert gan.code_values(0) == [0, 1, 2]
+    assert gan.code_values(3) == [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "words"),
+    [
+        ({4: 0.0}, "no code 4; use 0 to 3"),
+        ({0: 3.0}, "code 0 has 3 categories and none is 3; use 0 to 2"),
+        ({1: 0.5}, "none is 0.5"),
+        ({2: float("nan")}, "code 2 cannot be nan"),
+    ],
+)
+def test_codes_that_there_are_not_are_refused(fixed: dict[int, float], words: str) -> None:
+    gan = make(network="mlp", codes=Codes(categorical=[3, 2], continuous=2))
+    with pytest.raises(ModelError, match=words):
+        gan.sample(1, torch.Generator(), fixed=fixed)
+    with pytest.raises(ModelError, match="trained without codes"):
+        make().sample(1, torch.Generator(), fixed=fixed)
 
 
 def test_classes_are_drawn_as_often_as_in_training() -> None:

@@ -86,6 +86,14 @@ def test_the_binomial_likelihood_is_scipys() -> None:
     np.testing.assert_allclose(Binomial(17).log_prob(logits, x), expected, rtol=1e-5)
 
 
+def test_half_precision_of_the_decoder_costs_the_binomial_nothing_more() -> None:
+    """Its terms are of hundreds of nats and cancel: in bf16 they would be off by several each."""
+    x, logits = pixels(256), (3 * torch.randn(6, 1, 4, 4, generator=seeded())).bfloat16()
+    exact = Binomial(256).log_prob(logits.float(), x)
+    assert torch.equal(Binomial(256).log_prob(logits, x), exact)
+    assert Binomial(256).state_dict() == {}  # the table is no weight
+
+
 def test_two_levels_make_binomial_and_bernoulli_torchs_bernoulli() -> None:
     x, logits = pixels(2), torch.randn(6, 1, 4, 4, generator=seeded())
     expected = torch.distributions.Bernoulli(logits=logits).log_prob(x.float()).sum((1, 2, 3))

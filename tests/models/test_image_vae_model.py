@@ -104,7 +104,7 @@ def test_the_bounds_stand_in_order_below_the_exact_likelihood() -> None:
     mean, log_variance = vae.posterior(x)
     prior = torch.distributions.Normal(0.0, 1.0)
     posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
-    z = draw_posterior(mean, log_variance, noise(), draws=20_000)
+    z = draw_posterior(mean, log_variance, noise(), draws=10_000)
     log_p = vae.log_likelihood(x, z).double()
     log_w = log_p + (prior.log_prob(z) - posterior.log_prob(z)).sum(-1).double()
     elbo = log_p.mean(0) - kl_to_standard_normal(mean, log_variance).sum(-1).double()
@@ -113,14 +113,14 @@ def test_the_bounds_stand_in_order_below_the_exact_likelihood() -> None:
         groups = log_w.reshape(-1, draws, 3)
         return (groups.logsumexp(1) - math.log(draws)).mean(0)
 
-    grid = torch.linspace(-8, 8, 4001)
+    grid = torch.linspace(-8, 8, 1001)
     at_grid = vae.log_likelihood(x, grid[:, None, None].expand(-1, 3, 1)).double()
     step = float(grid[1] - grid[0])
     exact = (at_grid + prior.log_prob(grid)[:, None].double()).logsumexp(0) + math.log(step)
     assert (elbo < importance(10)).all()
     assert (importance(10) < importance(100)).all()
-    assert (importance(100) < exact + 0.02).all()
-    torch.testing.assert_close(importance(20_000), exact, atol=0.05, rtol=0)
+    assert (importance(100) < exact + 0.05).all()
+    torch.testing.assert_close(importance(10_000), exact, atol=0.05, rtol=0)
 
 
 def test_samples_depend_on_the_generator_and_on_nothing_else() -> None:

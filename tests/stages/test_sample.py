@@ -116,6 +116,61 @@ def test_labels_that_a_model_does_not_know_are_refused(
         run(experiment, 4, "out.png", 0, None, 1.0, labels)
 
 
+@pytest.fixture
+def coded(project):
+    from genline.models.image_gan import build
+    from genline.models.image_gan.config import Codes, Model
+    from genline.models.initialisation import seeded
+    from genline.models.store import save_model
+
+    codes = Codes(categorical=[4], continuous=1)
+    section = Model(network="mlp", latent=2, width=8, layers=1, codes=codes)
+    spec = ImageSpec(channels=1, height=8, width=8, levels=17, classes=0)
+    with seeded(0):
+        weights = build(section, spec).state_dict()
+    save_model("models/coded", "image_gan", section, spec, {k: 3 * v for k, v in weights.items()})
+
+
+def cells(file, columns):
+    """The images of a grid of 8×8 ones, by row and column."""
+    grid = np.asarray(Image.open(file))
+    rows = grid.shape[0] // 68
+    return [
+        [grid[r * 68 + 4 :, c * 68 + 4 :][:64, :64] for c in range(columns)] for r in range(rows)
+    ]
+
+
+def test_a_traversal_changes_one_code_along_each_row(coded, project):
+    ask("coded", count=2, output="grid.png", traverse=0, codes="1=0.5")
+    ask("coded", count=2, output="one.png", codes="0=2,1=0.5")
+    ask("coded", count=2, output="steps.png", traverse=1)
+    rows, (alone,) = cells(project / "grid.png", 4), cells(project / "one.png", 2)
+    assert [len(row) for row in rows] == [4, 4]
+    for row, image in zip(rows, alone, strict=True):
+        assert np.array_equal(row[2], image)
+        assert all(not np.array_equal(row[2], row[other]) for other in (0, 1, 3))
+    assert Image.open(project / "steps.png").size == (9 * 68 + 4, 2 * 68 + 4)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "asked", "message"),
+    [
+        ("coded", {"codes": "0"}, "codes are '0'; use numbers of codes and their values"),
+        ("coded", {"codes": "2=1"}, "no code 2; use 0 to 1"),
+        ("coded", {"traverse": 2}, "no code 2; use 0 to 1"),
+        ("coded", {"traverse": 0, "count": 2501}, "ask for 2500 images or fewer"),
+        ("labelled", {"codes": "0=1"}, "was trained without codes"),
+        ("pictures", {"traverse": 0}, "the model has none; leave them out"),
+        ("prose", {"codes": "0=1"}, "draws texts, which have no codes"),
+    ],
+)
+def test_codes_that_a_model_does_not_have_are_refused(
+    coded, labelled, images, texts, experiment, asked, message
+):
+    with pytest.raises(GenlineError, match=message):
+        ask(experiment, **{"count": 4, **asked})
+
+
 def test_images_become_a_near_square_png_grid(images, project):
     ask(count=64)
     picture = Image.open(project / "out.png")

@@ -130,3 +130,6 @@ def test_what_cannot_be_is_refused() -> None:
     wrong["discriminator"] = wrong["discriminator"] | {"network": "conv"}
     with pytest.raises(ParamsError, match="sees latents, which are no images; use network: mlp"):
         parse_section(Train, wrong, "train")
+    wrong["discriminator"] = TRAIN.model_dump()["discriminator"]
+    with pytest.raises(ParamsError, match=r"beta is 0\.1, .* does not have; use adversarial"):
+        parse_section(Train, wrong, "train")

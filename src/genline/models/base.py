@@ -134,6 +134,36 @@ class ClassConditional(Protocol):
     classes: int  # labels it knows, 0..classes−1; 0: it was trained without
 
 
+def check_labels(labels: Tensor, count: int, classes: int) -> Tensor:
+    """``labels`` for ``count`` samples of a model that knows ``classes``.
+
+    Raises ModelError where they do not fit.
+    """
+    if not classes:
+        raise ModelError("the model was trained without labels: ask for samples without")
+    if labels.shape != (count,):
+        raise ModelError(f"{count} samples want {count} labels, found {tuple(labels.shape)}")
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise ModelError(f"no label {int(wrong[0])}; use 0 to {classes - 1}")
+    return labels
+
+
+@runtime_checkable
+class Coded(Protocol):
+    """A model of images whose noise may hold codes, each of which can be set.
+
+    Its ``sample`` takes ``fixed``, the value of codes by their number, as a keyword; the others
+    are drawn.
+    """
+
+    def code_values(self, code: int) -> list[float]:
+        """What ``code`` may be, in order: its categories, or steps from −1 to 1.
+
+        Raises ModelError where there is no such code.
+        """
+
+
 @runtime_checkable
 class LabelReader(Protocol):
     """A VAE whose x holds, if it is class-conditional, the label of each image."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from genline.models.base import Coded
     from genline.models.store import StoredModel
 
 MOST = 10_000  # samples one request may ask for
@@ -34,17 +35,50 @@ def draw_images(
     seed: int,
     variant: str | None = None,
     labels: Sequence[int] = (),
+    codes: Mapping[int, float] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """``count`` images, uint8 (count, channels, height, width) grey levels.
 
     labels: the classes to draw, in turn, of a class-conditional model; none draws them as often
-    as the training data have them. Raises RequestError for those that the model does not know.
+    as the training data have them. codes: values of an InfoGAN's codes by their number; the others
+    are drawn. Raises RequestError or ModelError for those that the model does not know.
     """
     import numpy as np
 
     if labels:
         _check_labels(stored, labels)
-    return np.concatenate(list(_draw(stored, count, seed, variant, labels=labels)))
+    if codes:
+        _check_coded(stored)
+    drawn = _draw(stored, count, seed, variant, labels=labels, codes=codes)
+    return np.concatenate(list(drawn))
+
+
+def draw_traversal(
+    stored: StoredModel,
+    count: int,
+    seed: int,
+    code: int,
+    variant: str | None = None,
+    labels: Sequence[int] = (),
+    codes: Mapping[int, float] | None = None,
+) -> npt.NDArray[np.uint8]:
+    """``count`` images, each with every value of ``code``: uint8 (count, values, channels, h, w).
+
+    Along the second axis nothing but the code changes: Chen et al. 2016, figure 2.
+    """
+    import numpy as np
+
+    values = _check_coded(stored).code_values(code)
+    if count * len(values) > MOST:
+        raise RequestError(
+            f"{count} images with {len(values)} values of code {code} asked for; ask for "
+            f"{MOST // len(values)} images or fewer"
+        )
+    drawn = [
+        draw_images(stored, count, seed, variant, labels, {**(codes or {}), code: value})
+        for value in values
+    ]
+    return np.stack(drawn, 1)
 
 
 def draw_texts(
@@ -122,6 +156,17 @@ def _check_labels(stored: StoredModel, labels: Sequence[int]) -> None:
         raise RequestError(f"label {unknown[0]} is unknown; use 0 to {model.classes - 1}")
 
 
+def _check_coded(stored: StoredModel) -> Coded:
+    from genline.models.base import Coded
+
+    if not isinstance(stored.model, Coded):
+        raise RequestError(
+            "codes are given, but the model has none; leave them out, or train a GAN of images "
+            "with objective: infogan"
+        )
+    return stored.model
+
+
 def _draw(
     stored: StoredModel,
     count: int,
@@ -130,6 +175,7 @@ def _draw(
     temperature: float = 1.0,
     strategy: Strategy = ANCESTRAL,
     labels: Sequence[int] = (),
+    codes: Mapping[int, float] | None = None,
 ) -> Iterator[npt.NDArray[Any]]:
     import torch
 
@@ -138,9 +184,13 @@ def _draw(
     generator = torch.Generator().manual_seed(derive_seed(seed, "sample"))
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
+        asked: dict[str, Any] = {}  # of those models alone that know labels, or codes
         if labels:
-            told = torch.tensor([labels[i % len(labels)] for i in range(start, start + size)])
-            asked: dict[str, Any] = {"labels": told}  # of those alone that are class-conditional
+            told = [labels[i % len(labels)] for i in range(start, start + size)]
+            asked["labels"] = torch.tensor(told)
+        if codes:
+            asked["fixed"] = codes
+        if asked:
             some = stored.model.sample(size, generator, variant, temperature, **asked)
         else:
             some = draw_samples(stored.model, size, generator, variant, temperature, strategy)

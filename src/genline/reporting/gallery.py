@@ -111,6 +111,8 @@ def _what_variant(variant: str) -> str:
     known = {
         "prior": "The same model, with latents from the standard normal prior instead of the "
         "distribution fitted to its posterior: usually rougher.",
+        "last": "The same training in the state in which it ended; the other grid is of the state "
+        "that came nearest to the validation images.",
         "control": "The same network after as many further steps of maximum likelihood in place "
         "of the adversarial ones: what the GAN has to beat.",
     }

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from genline.core.errors import GenlineError
 from genline.data.prepared import ImageSpec
-from genline.models.sampling import check_request, draw_images, draw_texts, make_strategy
+from genline.models.sampling import (
+    check_request,
+    draw_images,
+    draw_texts,
+    draw_traversal,
+    make_strategy,
+)
 from genline.reporting.samples import near_square, write_image_grid, write_texts
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -26,15 +32,19 @@ def run(
     top_k: int = 0,
     top_p: float = 1.0,
     beams: int = 0,
+    codes: str | None = None,
+    traverse: int | None = None,
 ) -> None:
     """Images need an ``output``; texts go to standard output without one, or for '-'.
 
     labels: classes separated by commas, drawn in turn from a class-conditional model of images.
+    codes: values of codes of an InfoGAN, as ``0=3,1=-0.5``; traverse: the code that takes each of
+    its values in turn along the rows of the grid.
     """
     target = None if output in (None, "-") else _writable(str(output))
     strategy = make_strategy(top_k, top_p, beams)
     check_request("text", count, seed, variant, temperature, strategy)
-    classes = _classes(labels)
+    classes, fixed = _classes(labels), _codes(codes)
     from genline.models.store import load_model
 
     stored = load_model(Path("models", experiment))
@@ -43,11 +53,18 @@ def run(
         if target is None:
             raise GenlineError(f"{experiment} draws images; say where to write them: -o FILE.png")
         _check_picture(target)
-        images = draw_images(stored, count, seed, variant, classes)
-        write_image_grid(target, images, stored.spec.levels, near_square(count))
+        if traverse is None:
+            images = draw_images(stored, count, seed, variant, classes, fixed)
+            columns = near_square(count)
+        else:
+            rows = draw_traversal(stored, count, seed, traverse, variant, classes, fixed)
+            images, columns = rows.reshape(-1, *rows.shape[2:]), rows.shape[1]
+        write_image_grid(target, images, stored.spec.levels, columns)
     else:
         if classes:
             raise GenlineError(f"{experiment} draws texts, which have no labels; leave them out")
+        if fixed or traverse is not None:
+            raise GenlineError(f"{experiment} draws texts, which have no codes; leave them out")
         if target is not None:
             _check_text(target)
         texts = draw_texts(stored, count, seed, variant, temperature, strategy)
@@ -66,6 +83,18 @@ def _classes(labels: str | None) -> list[int]:
     except ValueError:
         raise GenlineError(
             f"labels are {labels!r}; use whole numbers separated by commas, such as 0,1,2"
+        ) from None
+
+
+def _codes(codes: str | None) -> dict[int, float]:
+    if codes is None:
+        return {}
+    try:
+        pairs = [pair.split("=") for pair in codes.split(",")]
+        return {int(code): float(value) for code, value in pairs}
+    except ValueError:
+        raise GenlineError(
+            f"codes are {codes!r}; use numbers of codes and their values, such as 0=3,1=-0.5"
         ) from None
 
 

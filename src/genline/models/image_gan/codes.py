@@ -1,4 +1,7 @@
-"""The codes of InfoGAN: drawing them, and how much an image says of those it was made from."""
+"""The codes of InfoGAN: drawing and setting them, and how much an image says of its own.
+
+Codes are numbered from 0, the categorical ones first.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genline.core.errors import ModelError
 from genline.models.image_gan.config import Codes
 
+_STEPS = 9  # from −1 to 1, in which a continuous code is shown
 _HIDDEN = 128  # units of the layer that reads codes, as in the paper's appendix C
 _LEAST = -8.0  # of ln σ²: a code that is read exactly must not have endless likelihood
 
@@ -24,6 +29,43 @@ def draw_codes(codes: Codes, count: int, generator: torch.Generator) -> Tensor:
         shape = (count, codes.continuous)
         parts.append(torch.rand(shape, generator=generator, device=generator.device) * 2 - 1)
     return torch.cat(parts, 1)
+
+
+def code_values(codes: Codes, code: int) -> list[float]:
+    """What ``code`` may be: its categories, or steps from −1 to 1. Raises ModelError for no code.
+
+    A continuous code may be any other number too: beyond ±1 the generator extrapolates.
+    """
+    count = len(codes.categorical) + codes.continuous
+    if not count:
+        raise ModelError(
+            "the model was trained without codes; train one with objective: infogan and model.codes"
+        )
+    if not 0 <= code < count:
+        raise ModelError(f"no code {code}; use 0 to {count - 1}")
+    if code < len(codes.categorical):
+        return [float(category) for category in range(codes.categorical[code])]
+    return [2.0 * step / (_STEPS - 1) - 1.0 for step in range(_STEPS)]
+
+
+def set_code(drawn: Tensor, codes: Codes, code: int, value: float) -> None:
+    """Give ``code`` one value in all of ``drawn``, of :func:`draw_codes`, in place.
+
+    Raises ModelError for a code or a category that there is not.
+    """
+    values, start = code_values(codes, code), sum(codes.categorical[:code])
+    if not math.isfinite(value):
+        raise ModelError(f"code {code} cannot be {value}; use a number, such as 0.5")
+    if code >= len(codes.categorical):
+        drawn[:, start + code - len(codes.categorical)] = value
+        return
+    if value not in values:
+        raise ModelError(
+            f"code {code} has {len(values)} categories and none is {value:g}; use 0 to "
+            f"{len(values) - 1}"
+        )
+    drawn[:, start : start + len(values)] = 0.0
+    drawn[:, start + int(value)] = 1.0
 
 
 class CodeReader(nn.Module):

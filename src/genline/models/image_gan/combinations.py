@@ -8,6 +8,8 @@ from genline.core.errors import ParamsError
 from genline.models.image_gan.config import Discriminator, Model, Train
 
 _MAPS = ("conv", "residual")  # networks that hold feature maps
+# Parameters that one objective alone reads.
+_OF_ONE = {"divergence": "f_divergence", "margin": "energy", "information": "infogan"}
 
 
 def impossible(model: Model, train: Train) -> str | None:
@@ -56,15 +58,29 @@ def _of_the_objective(model: Model, train: Train) -> Iterator[str]:
             "head: logit, or objective: least_squares"
         )
     if objective == "wasserstein":
-        if not (train.gradient_penalty or train.clip_weights):
+        held = train.gradient_penalty or train.clip_weights or discriminator.norm == "spectral"
+        if not held:
             yield (
                 "train.objective is 'wasserstein', whose critic must be held to slopes of 1, but "
-                "nothing holds it; use gradient_penalty: 10 or clip_weights: 0.01"
+                "nothing holds it; use gradient_penalty: 10, clip_weights: 0.01 or "
+                "discriminator.norm: spectral"
             )
         if train.gradient_penalty and train.clip_weights:
             yield (
                 "train.clip_weights and train.gradient_penalty both hold the critic of "
                 "'wasserstein'; use one and set the other to 0"
+            )
+    if train.clip_weights and discriminator.norm == "spectral":
+        yield (
+            "train.clip_weights is above 0 and train.discriminator.norm is 'spectral', which "
+            "divides by what was clipped and so undoes it; use clip_weights: 0, or norm: none"
+        )
+    for name, reader in _OF_ONE.items():
+        value = getattr(train, name)
+        if objective != reader and value != Train.model_fields[name].default:
+            yield (
+                f"train.{name} is {value!r}, which objective '{reader}' alone reads, and the "
+                f"objective is '{objective}'; use objective: {reader}, or leave {name} out"
             )
     if objective == "energy" and discriminator.minibatch_kernels:
         yield (

@@ -67,6 +67,10 @@ class Model(Section):
     codes: Codes = Field(
         default=Codes(), description="the structured noise of objective infogan, none by default"
     )
+    keep_last: bool = Field(
+        default=False,
+        description="whether the last state is kept too, as variant 'last' beside the best",
+    )
 
 
 class Discriminator(Section):

@@ -95,8 +95,9 @@ def make_discriminator(
     """
     kind = EnergyDiscriminator if energy else Discriminator
     network = kind(section, spec, classes)
-    if codes is not None and codes.size:
-        network.reader = CodeReader(cast(int, network.body.features), codes)
     if section.norm == "spectral":
         normalise_spectra(network)
+    # Added last: a norm that holds what judges would keep what reads from ever being sure.
+    if codes is not None and codes.size:
+        network.reader = CodeReader(cast(int, network.body.features), codes)
     return network

@@ -82,4 +82,10 @@ class Train(Section):
                 "'adversarial_autoencoder' sees latents, which are no images; use network: mlp, "
                 "or objective: vae_gan"
             )
+        if self.objective == "adversarial_autoencoder" and self.beta != 1.0:
+            raise ValueError(
+                f"beta is {self.beta:g}, the weight of a KL term that 'adversarial_autoencoder' "
+                "does not have; use adversarial, which weighs what stands in its place, and leave "
+                "beta out"
+            )
         return self

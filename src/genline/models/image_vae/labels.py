@@ -46,15 +46,6 @@ class Labels(nn.Module):
         counts = self.counts + 0.5
         return (counts / counts.sum()).log()[labels]
 
-    def check(self, labels: Tensor, count: int) -> Tensor:
-        """``labels`` for ``count`` samples. Raises ModelError where they do not fit."""
-        if labels.shape != (count,):
-            raise ModelError(f"{count} samples want {count} labels, found {tuple(labels.shape)}")
-        wrong = labels[(labels < 0) | (labels >= self.classes)]
-        if len(wrong):
-            raise ModelError(f"no label {int(wrong[0])}; use 0 to {self.classes - 1}")
-        return labels
-
 
 def require_labels(spec: ImageSpec) -> None:
     """Raises ModelError where no class-conditional model of ``spec`` can be made."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genline.core.errors import ModelError
 from genline.data.prepared import ImageSpec
-from genline.models.base import Modelled, VariationalModel
+from genline.models.base import Modelled, VariationalModel, check_labels
 from genline.models.image_vae.config import Model
 from genline.models.image_vae.labels import Labels, require_labels
 from genline.models.image_vae.likelihoods.bernoulli import Bernoulli
@@ -179,13 +179,9 @@ class ImageVAE(VariationalModel):
         self, count: int, labels: Tensor | None, generator: torch.Generator
     ) -> Tensor | None:
         """The labels to sample, on the generator's device; None of a model without."""
-        if self.labels is None:
-            if labels is not None:
-                raise ModelError("the model was trained without labels: ask for samples without")
-            return None
-        if labels is None:
-            return self.labels.draw(count, generator)
-        return self.labels.check(labels, count).to(generator.device)
+        if labels is not None:
+            return check_labels(labels, count, self.classes).to(generator.device)
+        return None if self.labels is None else self.labels.draw(count, generator)
 
     def _codes(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """z (..., batch, latent) with its labels (batch,) beside it, as the decoder takes them."""

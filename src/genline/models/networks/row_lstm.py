@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 States = list[tuple[Tensor, Tensor]]
 
@@ -51,9 +52,11 @@ class RowReader(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         rows = images.permute(2, 0, 3, 1).flatten(2)  # (height, batch, width · channels)
         states, outputs = self.cells.start(rows[0]), []
-        for row in rows:
-            output, states = self.cells(row, states)
-            outputs.append(output)
+        # A weight with a spectral norm is normalised whenever it is read: once a pass, not a row.
+        with parametrize.cached():
+            for row in rows:
+                output, states = self.cells(row, states)
+                outputs.append(output)
         return torch.cat([outputs[-1], torch.stack(outputs).mean(0)], -1)
 
 

@@ -34,6 +34,8 @@ from genline.training.engine.averages import ExponentialAverage
 from genline.training.engine.recipe import Context, Recipe, set_learning_rate
 from genline.training.engine.schedules import linear_decay
 
+_BEST, _LAST = "generator.", "last."  # how the names of the weights of either begin
+
 
 class ImageGANRecipe(Recipe):
     """Both networks see the same generated batch, so a step runs the generator once.
@@ -239,7 +241,11 @@ class ImageGANRecipe(Recipe):
                 gan.generate(gan.draw_noise(self.train.batch, noise), labels)
 
     def result(self) -> dict[str, Tensor]:
-        return self.average.module.state_dict()
+        state = self.average.module.state_dict()
+        return state | {n: state[n.replace(_LAST, _BEST, 1)] for n in state if n.startswith(_LAST)}
+
+    def selects(self, step: int) -> str:
+        return _BEST  # all else, the last generator where it is kept, is of the last step
 
 
 def build(context: Context, data: PreparedImages, model: Model, train: Train) -> Recipe:

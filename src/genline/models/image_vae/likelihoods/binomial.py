@@ -17,16 +17,23 @@ class Binomial(Likelihood):
     """
 
     outputs = 1
+    log_ways: Tensor  # float32 (levels,): log C(levels − 1, x)
+
+    def __init__(self, levels: int) -> None:
+        super().__init__(levels)
+        # On the device once: made at each step, it would be copied there, and the step would wait.
+        self.register_buffer("log_ways", _log_coefficients(levels), persistent=False)
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
-        trials, value = self.levels - 1, x.to(parameters.dtype)
-        log_ways = _log_coefficients(self.levels, x.device)[x.long()].sum((-3, -2, -1))
+        # The terms are far larger than their difference: in bf16 nothing of it would be left.
+        logits, trials = parameters.float(), self.levels - 1
+        log_ways = self.log_ways[x.long()].sum((-3, -2, -1))
         # log p = x·logit + trials·log(1 − sigmoid(logit)), and log(1 − sigmoid) is −softplus.
-        terms = value * parameters - trials * functional.softplus(parameters)
-        return terms.float().sum((-3, -2, -1)) + log_ways
+        terms = x * logits - trials * functional.softplus(logits)
+        return terms.sum((-3, -2, -1)) + log_ways
 
     def mean(self, parameters: Tensor) -> Tensor:
-        return torch.sigmoid(parameters) * (self.levels - 1)
+        return torch.sigmoid(parameters.float()) * (self.levels - 1)
 
     def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         probability = torch.sigmoid(parameters.float()).to(generator.device)
@@ -34,9 +41,9 @@ class Binomial(Likelihood):
         return torch.binomial(trials, probability, generator)
 
 
-def _log_coefficients(levels: int, device: torch.device) -> Tensor:
+def _log_coefficients(levels: int) -> Tensor:
     """log C(levels − 1, x) for x = 0..levels−1, float32 (levels,)."""
     x = torch.arange(levels, dtype=torch.float64)
     n = float(levels - 1)
     log_ways = torch.lgamma(torch.tensor(n + 1).double()) - torch.lgamma(x + 1)
-    return (log_ways - torch.lgamma(n - x + 1)).float().to(device)
+    return (log_ways - torch.lgamma(n - x + 1)).float()

@@ -1,7 +1,8 @@
-"""Every GAN preset is a valid experiment, and trains on images of its data set's shape."""
+"""Each preset of an adversarial image model is a valid experiment that trains on its shape."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,23 @@ from genline.core.params import load_yaml, parse_section
 from genline.data.prepared import PreparedImages, load_images
 from genline.evaluation.config import EvaluateImages
 from genline.models.image_gan.combinations import impossible
-from genline.models.image_gan.config import Model, Train
+from genline.models.image_gan.config import Model as GanModel
+from genline.models.store import family_config
 from genline.tracking.config import Register
 from genline.training.engine.recipe import Context
-from genline.training.recipes.image_gan import build
 
-PRESETS = sorted((Path(__file__).parents[2] / "presets").glob("*-gan-*.yaml"))
+FOLDER = Path(__file__).parents[2] / "presets"
+FAMILIES = {"gan": "image_gan", "image-hybrid": "image_hybrid"}
 SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28)}
 SHAPES["cifar10"] = (3, 32, 32)
-IMAGES = [preset for preset in PRESETS if preset.name.rsplit("-gan-", 1)[0] in SHAPES]
+PRESETS = [
+    (FOLDER / f"{data}-{kind}-{budget}.yaml", data, kind)
+    for data in SHAPES
+    for kind in FAMILIES
+    for budget in ("small", "full")
+]
 # As small as each network can be, and as short as a training that is judged once.
-SMALL: dict[str, Any] = {"width": 4, "latent": 4, "row_width": 8, "layers": 1}
+SMALL: dict[str, Any] = {"width": 4, "latent": 4, "layers": 1}
 SHORT: dict[str, Any] = {"steps": 2, "batch": 4, "validate_every": 2}
 
 
@@ -49,26 +56,34 @@ def noise_images(folder: Path, shape: tuple[int, int, int]) -> PreparedImages:
     return load_images(folder)
 
 
-def test_every_data_set_has_a_preset_for_each_budget() -> None:
-    names = {preset.stem for preset in IMAGES}
-    assert names == {f"{data}-gan-{budget}" for data in SHAPES for budget in ("small", "full")}
+def test_no_preset_of_such_a_model_is_left_out() -> None:
+    found = {
+        p for kind in FAMILIES for data in SHAPES for p in FOLDER.glob(f"{data}-{kind}-*.yaml")
+    }
+    assert found == {preset for preset, _, _ in PRESETS}
 
 
-@pytest.mark.parametrize("preset", IMAGES, ids=lambda preset: preset.stem)
-def test_a_preset_is_a_valid_experiment_that_trains(preset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("preset", "data", "kind"), PRESETS, ids=[p.stem for p, _, _ in PRESETS])
+def test_a_preset_is_a_valid_experiment_that_trains(
+    preset: Path, data: str, kind: str, tmp_path: Path
+) -> None:
     name, entry = experiment(preset)
-    dataset = preset.name.rsplit("-gan-", 1)[0]
-    assert (name, entry["dataset"], entry["family"]) == (f"{dataset}-gan", dataset, "image_gan")
-    model = parse_section(Model, entry["model"], "model", preset)
-    train = parse_section(Train, entry["train"], "train", preset)
+    family = FAMILIES[kind]
+    assert (name, entry["dataset"], entry["family"]) == (f"{data}-{kind}", data, family)
+    config = family_config(family)
+    model = parse_section(config.Model, entry["model"], "model", preset)
+    train = parse_section(config.Train, entry["train"], "train", preset)
     parse_section(EvaluateImages, entry["evaluate"], "evaluate", preset)
     parse_section(Register, entry["register"], "register", preset)
-    assert impossible(model, train) is None
+    rows = {}
+    if isinstance(model, GanModel):
+        assert impossible(model, train) is None
+        rows = {"row_width": 8}
     judge = train.discriminator.model_copy(update={"width": 4, "layers": 1})
-    recipe = build(
+    recipe = importlib.import_module(f"genline.training.recipes.{family}").build(
         Context(Fabric(accelerator="cpu", devices=1), 0),
-        noise_images(tmp_path / "data", SHAPES[dataset]),
-        model.model_copy(update=SMALL),
+        noise_images(tmp_path / "data", SHAPES[data]),
+        model.model_copy(update=SMALL | rows),
         train.model_copy(update=SHORT | {"discriminator": judge}),
     )
     for step in range(2):
