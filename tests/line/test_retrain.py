@@ -136,7 +136,9 @@ def test_a_killed_run_goes_on_and_two_at_once_end_alike(world: World) -> None:
     assert "at work" in one_line(world.retrain(killed, check=False))
     os.killpg(first.number, signal.SIGKILL)
     first.wait()
-    while processes(killed.path):  # those below it hold its lock until they have ended too
+    until = time.monotonic() + 120
+    while left := processes(killed.path):  # those below it hold its lock until they end too
+        assert time.monotonic() < until, left
         time.sleep(0.05)
     main = world.refs()[MAIN]
     run = world.retrain(killed)
