@@ -13,6 +13,7 @@ from genline.core.errors import DataError, GenlineError, ModelError, TrackingErr
 from genline.core.files import write_text
 from genline.tracking import actions, decisions, locking
 from genline.tracking.names import PERSON, SET_ASIDE
+from genline.tracking.sqlite_books import SqliteBooks
 from genline.tracking.store import connect, resolve
 
 NAME = "tiny-vae"
@@ -172,27 +173,27 @@ def test_a_registration_killed_at_any_call_leaves_a_champion_that_is_old_or_new(
     from mlflow import MlflowClient
 
     register_stage()
-    for seed, name in enumerate(
+    for seed, (owner, name) in enumerate(
         (
-            "create_run",
-            "log_batch",
-            "create_model_version",
-            "update_model_version",
-            "set_registered_model_alias",
-            "log_artifact",
+            (SqliteBooks, "begin"),
+            (SqliteBooks, "log"),
+            (MlflowClient, "create_model_version"),
+            (MlflowClient, "update_model_version"),
+            (MlflowClient, "set_registered_model_alias"),
+            (MlflowClient, "log_artifact"),
         ),
         start=1,
     ):
         better = (2.0 - 0.3 * seed, 1.9 - 0.3 * seed, 2.1 - 0.3 * seed)
         before = aliases()["champion"]
         with monkeypatch.context() as patch:
-            original = getattr(MlflowClient, name)
+            original = getattr(owner, name)
 
             def killed(self, *arguments, original=original, **named):
                 original(self, *arguments, **named)
                 raise OSError("killed")
 
-            patch.setattr(MlflowClient, name, killed)
+            patch.setattr(owner, name, killed)
             with pytest.raises(TrackingError, match="killed"):
                 register_stage(seed=seed, fid=better)
         held = connect(resolve()).search_model_versions(f"name = '{NAME}'")

@@ -12,6 +12,7 @@ import pytest
 from genline.core.errors import TrainingStopped
 from genline.core.files import write_text
 from genline.tracking.runs import evaluated_run, training_run
+from genline.tracking.sqlite_books import SqliteBooks
 from genline.tracking.store import connect, resolve
 
 PARAMS = {"seed": 1, "model": {"network": "conv", "latent": 2}, "train": {"steps": 3}}
@@ -234,13 +235,11 @@ def test_without_a_server_training_and_evaluation_go_on_after_one_line(
 
 
 def test_trouble_on_the_way_is_said_once_and_training_goes_on(project, monkeypatch, capsys):
-    from mlflow import MlflowClient
-
     def fail(*arguments, **named):
         raise OSError("disk full")
 
     with open_run() as run:
-        monkeypatch.setattr(MlflowClient, "log_batch", fail)
+        monkeypatch.setattr(SqliteBooks, "log", fail)
         for step in (1, 2):
             run.row({"step": float(step), "loss": 1.0})
             run.flush()

@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from genline.tracking import saved_view
-from genline.tracking.store import connect, experiment_id, resolve
+from genline.tracking.sqlite_books import SqliteBooks
+from genline.tracking.store import connect, resolve
 
 METRICS = Path(__file__).parents[2] / "reports/metrics"
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A client on a fresh store, and the id of an experiment in it."""
+    """A client on a fresh store, its books, and the id of an experiment in it."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     store = resolve()
     client = connect(store)
-    return client, experiment_id(client, store, "digits")
+    books = SqliteBooks(store.database)
+    return client, books, books.place("digits")
 
 
 def columns(client, experiment):
@@ -32,11 +34,11 @@ def columns(client, experiment):
 
 
 def test_an_experiment_is_offered_the_metrics_of_its_kind_and_a_changed_view_stays(place):
-    client, experiment = place
-    saved_view.offer(client, experiment, "image")
+    client, books, experiment = place
+    books.offer(experiment, saved_view.TAG, saved_view.view("image"))
     assert columns(client, experiment)[0] == "metrics.`fid`"
     client.set_experiment_tag(experiment, saved_view.TAG, "a person's")
-    saved_view.offer(client, experiment, "image")
+    books.offer(experiment, saved_view.TAG, saved_view.view("image"))
     assert client.get_experiment(experiment).tags[saved_view.TAG] == "a person's"
 
 

@@ -24,6 +24,7 @@ from genline.core.files import read_json, write_json, write_text
 from genline.tracking import actions
 from genline.tracking.decisions import append
 from genline.tracking.runs import training_run
+from genline.tracking.sqlite_books import SqliteBooks
 from genline.tracking.store import connect, resolve
 from genline.tracking.sync import sync
 
@@ -300,20 +301,20 @@ def test_a_failure_half_way_is_gone_on_from(life, monkeypatch, ready_database):
     life()
     synced()
     whole = shown()
-    for method in (
-        *("create_run", "log_batch", "log_inputs", "log_artifacts", "set_tag"),
-        *("set_terminated", "create_registered_model", "create_model_version"),
-        *("update_model_version", "set_registered_model_alias"),
+    for owner, method in (
+        *((SqliteBooks, name) for name in ("begin", "log", "put_input", "put_files", "set_status")),
+        *((MlflowClient, name) for name in ("create_registered_model", "create_model_version")),
+        *((MlflowClient, name) for name in ("update_model_version", "set_registered_model_alias")),
     ):
         fresh_mlflow(ready_database)
         with monkeypatch.context() as patch:
-            original = getattr(MlflowClient, method)
+            original = getattr(owner, method)
 
             def answer_lost(self, *arguments, original=original, **named):
                 original(self, *arguments, **named)
                 raise OSError("the answer was lost")
 
-            patch.setattr(MlflowClient, method, answer_lost)
+            patch.setattr(owner, method, answer_lost)
             with pytest.raises(TrackingError, match="run `genline sync` again"):
                 synced()
         synced()
@@ -327,8 +328,8 @@ def test_sync_ends_an_interrupted_process_cleanly(life, ready_database):
     fresh_mlflow(ready_database)
     script = (
         "import os, signal\n"
-        "from mlflow import MlflowClient\n"
-        "MlflowClient.create_run = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from genline.tracking.sqlite_books import SqliteBooks\n"
+        "SqliteBooks.begin = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)\n"
         "from genline.cli import main\n"
         "from genline import parameters\n"
         "parameters.check = lambda: None\n"

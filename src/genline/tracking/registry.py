@@ -287,7 +287,7 @@ def create_version(
     mlflow.set_registry_uri(store.uri)
     place, digest = experiment_id(client, store, evaluation["dataset"]), tags[DIGEST]
     mlflow.set_experiment(experiment_id=place)
-    run_id = run_for_evaluation(client, store, evaluation)
+    run_id = run_for_evaluation(store, evaluation)
     if items is not None:
         kept_items.keep(client, run_id, items)
     uri = packaging.logged(client, place, run_id, digest)

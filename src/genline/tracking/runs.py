@@ -14,21 +14,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genline.core.errors import GenlineError, TrackingError, TrainingStopped
 from genline.core.files import canonical_json, digest_bytes, read_json
 from genline.tracking import packages, provenance, validation, view
+from genline.tracking.books import NAME, Books, Point
 from genline.tracking.patch import FILE as PATCH_FILE
 from genline.tracking.patch import working_patch
 from genline.tracking.records import files_of
-from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from genline.tracking.sqlite_books import open_books
+from genline.tracking.store import Store, one_line, resolve
 
 FLUSH_SECONDS = 10.0
-_BATCH = 1000  # the most metrics MLflow takes at once
 
 
 @dataclass
@@ -36,28 +34,28 @@ class _Link:
     """The way to MLflow, open until the first trouble."""
 
     store: Store
-    client: MlflowClient | None = None
+    books: Books | None = None
 
     def open(self) -> None:
         try:
-            self.client = connect(self.store)
+            self.books = open_books(self.store)
         except TrackingError as error:
             self._close(str(error))
         except Exception as error:
             self._close(one_line(error))
 
-    def do(self, action: Callable[[MlflowClient], Any]) -> Any:
+    def do(self, action: Callable[[Books], Any]) -> Any:
         """The result of ``action``, or None once there was trouble."""
-        if self.client is None:
+        if self.books is None:
             return None
         try:
-            return action(self.client)
+            return action(self.books)
         except Exception as error:
             self._close(f"MLflow at {self.store.shown} failed ({one_line(error)})")
             return None
 
     def _close(self, why: str) -> None:
-        self.client = None
+        self.books = None
         print(f"{why}. Going on without tracking; no result is lost.", file=sys.stderr, flush=True)
 
 
@@ -87,63 +85,51 @@ class Run:
         """The training is done: its weights' digest, and how long ``steps`` steps took here."""
         self.flush()
         rate = {"train/seconds": seconds, "train/steps_per_second": steps / max(seconds, 1e-9)}
-        self.link.do(lambda client: self._log(client, [(rate, 0)] if steps else []))
-        name = view.run_name(self.experiment, model_digest)
-        self.tag({view.MODEL: model_digest, "mlflow.runName": name})
+        if steps:
+            self._log([Point(key, value, 0) for key, value in rate.items()])
+        self.tag({view.MODEL: model_digest, NAME: view.run_name(self.experiment, model_digest)})
 
     def flush(self) -> None:
         """Send the rows kept back."""
         rows, self._rows = self._rows, []
         self._flushed = time.monotonic()
-        curves = [
-            ({f"train/{k}": v for k, v in row.items() if k != "step"}, int(row["step"]))
-            for row in rows
-        ]
-        self.link.do(lambda client: self._log(client, curves))
+        self._log(
+            [
+                Point(f"train/{name}", value, int(row["step"]))
+                for row in rows
+                for name, value in row.items()
+                if name != "step"
+            ]
+        )
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags, replacing those of the same name."""
-
-        def send(client: MlflowClient) -> None:
-            from mlflow.entities import RunTag
-
-            if self.run_id is not None:
-                client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
-
-        self.link.do(send)
-
-    def text(self, content: str, name: str) -> None:
-        """A small text as an artifact."""
-        if self.run_id is not None:
-            run_id = self.run_id
-            self.link.do(lambda client: client.log_text(run_id, content, name))
-
-    def file(self, content: bytes, name: str) -> None:
-        """A small file as an artifact."""
-        if self.run_id is None:
-            return
         run_id = self.run_id
-        with tempfile.TemporaryDirectory(prefix="genline-artifact-") as folder:
-            path = Path(folder, name)
-            path.parent.mkdir(parents=True)
-            path.write_bytes(content)
-            self.link.do(lambda client: client.log_artifacts(run_id, folder))
+        if run_id is not None and tags:
+            self.link.do(lambda books: books.log(run_id, tags=tags))
+
+    def files(self, contents: Mapping[str, bytes]) -> None:
+        """Small files as artifacts, by their paths."""
+        run_id = self.run_id
+        if run_id is None:
+            return
+        with tempfile.TemporaryDirectory(prefix="genline-artifacts-") as folder:
+            for name, content in contents.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.link.do(lambda books: books.put_files(run_id, Path(folder)))
 
     def end(self, status: str) -> None:
         self.flush()
-        if self.run_id is not None:
-            run_id = self.run_id
-            self.link.do(lambda client: client.set_terminated(run_id, status))
+        run_id = self.run_id
+        if run_id is not None:
+            self.link.do(lambda books: books.set_status(run_id, status))
 
-    def _log(self, client: MlflowClient, groups: Sequence[tuple[Mapping[str, float], int]]) -> None:
-        from mlflow.entities import Metric
-
-        if self.run_id is None:
-            return
-        now = int(time.time() * 1000)
-        metrics = [Metric(k, v, now, step) for figures, step in groups for k, v in figures.items()]
-        for start in range(0, len(metrics), _BATCH):
-            client.log_batch(self.run_id, metrics=metrics[start : start + _BATCH])
+    def _log(self, points: Sequence[Point]) -> None:
+        run_id = self.run_id
+        if run_id is not None and points:
+            self.link.do(lambda books: books.log(run_id, points))
 
 
 @contextmanager
@@ -169,14 +155,16 @@ def training_run(
         **view.process_tags(),
         **view.source_tags(),
     }
-    run.link.do(lambda client: _open_training(client, run, experiment, dataset, tags))
-    run.tag(tags)
-    run.link.do(lambda client: _describe(client, run, dataset, data_digest, params))
-    run.text(canonical_json(params), "pipeline/params.json")
-    for name, content in provenance.pipeline_slices(experiment, dataset, "train").items():
-        run.text(content, f"pipeline/{name}")
-    _describe_validation(run, dataset)
-    _describe_code(run, tags)
+    run.link.do(lambda books: _open_training(books, run, experiment, dataset, tags))
+    run.link.do(lambda books: _describe(books, run, dataset, data_digest, params))
+    if run.run_id is not None:
+        slices = provenance.pipeline_slices(experiment, dataset, "train")
+        told = {f"pipeline/{name}": text.encode() for name, text in slices.items()}
+        told["pipeline/params.json"] = canonical_json(params).encode()
+        told[packages.FILE] = canonical_json(packages.installed()).encode()
+        patch, kept = _patch(tags)
+        run.files(told | _validation(dataset) | patch)
+        run.tag(kept)
     try:
         yield run
     except TrainingStopped:  # its checkpoint is kept, as when it is interrupted
@@ -203,60 +191,60 @@ def evaluated_run(evaluation: dict[str, Any], samples: Path) -> None:
     link = _Link(resolve())
     link.open()
     files = files_of(evaluation, samples)
-    link.do(lambda client: view.bring_up_to_date(client, link.store, files))
+    link.do(lambda books: view.bring_up_to_date(books, files))
 
 
-def run_for_evaluation(client: MlflowClient, store: Store, evaluation: Mapping[str, Any]) -> str:
+def run_for_evaluation(store: Store, evaluation: Mapping[str, Any]) -> str:
     """The id of the latest run that gave the evaluated model, made from the files if none did.
 
-    Raises what MLflow raises.
+    Raises what the books raise.
     """
-    return view.bring_up_to_date(client, store, files_of(evaluation))[0]
+    return view.bring_up_to_date(open_books(store), files_of(evaluation))[0]
 
 
 def _open_training(
-    client: MlflowClient, run: Run, experiment: str, dataset: str, tags: Mapping[str, str]
+    books: Books, run: Run, experiment: str, dataset: str, tags: Mapping[str, str]
 ) -> None:
-    place = experiment_id(client, run.link.store, dataset)
-    for found in view.search(client, place, {"genline.experiment": experiment}):
-        same = found.data.tags.get("genline.recipe_digest") == tags["genline.recipe_digest"]
-        if found.info.status == "FINISHED" or view.at_work(client, found, resumed=same):
+    place = books.place(dataset)
+    for found in books.runs(place, {"genline.experiment": experiment}):
+        same = found.tags.get("genline.recipe_digest") == tags["genline.recipe_digest"]
+        if found.status == "FINISHED" or view.at_work(books, found, resumed=same):
             continue
         if same:
-            run.run_id = found.info.run_id
-            client.update_run(run.run_id, status="RUNNING")
-            history = client.get_metric_history(run.run_id, "train/loss")
-            run.logged = max((point.step for point in history), default=0)
+            run.run_id = found.run_id
+            books.set_status(found.run_id, "RUNNING")
+            books.log(found.run_id, tags=tags)
+            history = books.history(found.run_id, "train/loss")
+            run.logged = max((told.step for told in history), default=0)
             return
-        if found.info.status == "RUNNING":  # its process was killed before it could say so
-            client.set_terminated(found.info.run_id, "KILLED")
-    run.run_id = client.create_run(place, tags=dict(tags), run_name=experiment).info.run_id
+        if found.status == "RUNNING":  # its process was killed before it could say so
+            books.set_status(found.run_id, "KILLED")
+    run.run_id = books.begin(place, experiment, tags).run_id
 
 
 def _describe(
-    client: MlflowClient, run: Run, dataset: str, data_digest: str, params: dict[str, Any]
+    books: Books, run: Run, dataset: str, data_digest: str, params: dict[str, Any]
 ) -> None:
     if run.run_id is None:
         return
-    found = client.get_run(run.run_id)
-    view.put_params(client, found, params)
-    view.put_dataset(client, found, dataset, data_digest)
+    found = books.run(run.run_id)
+    view.put_params(books, found, params)
+    view.put_dataset(books, found, dataset, data_digest)
 
 
-def _describe_code(run: Run, tags: Mapping[str, str]) -> None:
-    """What else decides the result: package versions and, of a dirty tree, the patch."""
-    run.text(canonical_json(packages.installed()), packages.FILE)
-    if tags.get("genline.dirty") != "true" or run.run_id is None:
-        return
+def _patch(tags: Mapping[str, str]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Of a dirty tree what it adds to its commit, which decides the result as well; its tag."""
+    if tags.get("genline.dirty") != "true":
+        return {}, {}
     patch = working_patch()
     if patch.content is None:
-        run.tag({"genline.patch": f"not kept: {patch.reason}"})
-        return
-    run.file(patch.content, PATCH_FILE)
-    run.tag({"genline.patch": f"{PATCH_FILE} {digest_bytes(patch.content)}"})
+        return {}, {"genline.patch": f"not kept: {patch.reason}"}
+    named = f"{PATCH_FILE} {digest_bytes(patch.content)}"
+    return {PATCH_FILE: patch.content}, {"genline.patch": named}
 
 
-def _describe_validation(run: Run, dataset: str) -> None:
+def _validation(dataset: str) -> dict[str, bytes]:
     with contextlib.suppress(GenlineError, OSError, KeyError, TypeError):
         found = validation.summary(read_json(f"data/validated/{dataset}/result.json"))
-        run.text(canonical_json(found), validation.FILE)
+        return {validation.FILE: canonical_json(found).encode()}
+    return {}

@@ -10,10 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 KEY = "genline"
 TAG = f"mlflow.sharedViewState.{KEY}"
@@ -29,16 +25,8 @@ COLUMNS = {
 }
 
 
-def offer(client: MlflowClient, experiment: str, kind: str) -> None:
-    """Give the MLflow experiment of this id the view of ``kind``, where it has no such view yet.
-
-    One that a person has changed under this key is left as it is.
-    """
-    if TAG not in client.get_experiment(experiment).tags:
-        client.set_experiment_tag(experiment, TAG, _view(kind))
-
-
-def _view(kind: str) -> str:
+def view(kind: str) -> str:
+    """The view of the data sets of a ``kind``, as the tag's value."""
     columns = [f"metrics.`{name}`" for name in COLUMNS[kind]]
     state = json.dumps(
         {
@@ -54,5 +42,5 @@ def _view(kind: str) -> str:
         separators=(",", ":"),
     )
     packed = base64.b64encode(zlib.compress(state.encode(), 9)).decode()
-    view = {"name": "Metrics", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"}
-    return json.dumps(view, separators=(",", ":"))
+    saved = {"name": "Metrics", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"}
+    return json.dumps(saved, separators=(",", ":"))

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 
 from genline.core.errors import TrackingError
 from genline.tracking import artifact_roots, database_file, servers
+from genline.tracking.books import KIND
 from genline.tracking.database_file import check_database as check_database
 from genline.tracking.database_file import one_line as one_line
 
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _DATABASE = "mlflow.db"
-_ARTIFACTS = "mlartifacts"
-_KIND = {"mlflow.experimentKind": "custom_model_development"}  # or its pages open in GenAI mode
+ARTIFACTS = "mlartifacts"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Store:
     @property
     def artifacts(self) -> Path | None:
         """Where artifacts go: beside the SQLite file; None leaves it to the server."""
-        return self.database.parent / _ARTIFACTS if self.database else None
+        return self.database.parent / ARTIFACTS if self.database else None
 
     @property
     def shown(self) -> str:
@@ -123,7 +123,7 @@ def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
         # The default location would be the current directory's mlruns/.
         location = (store.artifacts / name).as_uri() if store.artifacts else None
         try:
-            return str(client.create_experiment(name, artifact_location=location, tags=_KIND))
+            return str(client.create_experiment(name, artifact_location=location, tags=KIND))
         except MlflowException:  # another process was quicker
             found = client.get_experiment_by_name(name)
             if found is None:
@@ -162,7 +162,7 @@ def _remove(draft: Path) -> None:
 
 
 def _client(store: Store) -> MlflowClient:
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_ENABLEARTIFACTS_PROGRESS_BAR", "false")
     try:
         from mlflow import MlflowClient
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from genline.core.errors import GenlineError, TrackingError
 from genline.tracking import view
+from genline.tracking.books import Books
 from genline.tracking.locking import registering
 from genline.tracking.records import Files, read_files
 from genline.tracking.restore import restore
-from genline.tracking.store import Store, connect, experiment_id, one_line, resolve
+from genline.tracking.sqlite_books import open_books
+from genline.tracking.store import Store, connect, one_line, resolve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,7 +40,7 @@ def sync(experiments: Iterable[str]) -> Iterator[Synced]:
     MLflow cannot be used; what was done until then stays, and the next time goes on from there.
     """
     store = resolve()
-    client = connect(store)
+    client, books = connect(store), open_books(store)
     for experiment in experiments:
         try:
             files = read_files(experiment)
@@ -46,7 +48,7 @@ def sync(experiments: Iterable[str]) -> Iterator[Synced]:
             yield Synced(experiment, failure=str(error))
             continue
         try:
-            yield _sync(client, store, files)
+            yield _sync(client, books, store, files)
         except GenlineError:
             raise
         except Exception as error:  # MLflow's own, SQLAlchemy's, requests', the operating system's
@@ -56,21 +58,21 @@ def sync(experiments: Iterable[str]) -> Iterator[Synced]:
             ) from error
 
 
-def _sync(client: MlflowClient, store: Store, files: Files) -> Synced:
+def _sync(client: MlflowClient, books: Books, store: Store, files: Files) -> Synced:
     notes = list(files.notes)
     added: list[str] = []
     with registering(store, files.experiment):
         if files.model is None:
             notes.append("not trained yet: nothing to show")
         else:
-            added += view.bring_up_to_date(client, store, files)[1]
+            added += view.bring_up_to_date(books, files)[1]
             restored, left = restore(client, store, files)
             added += restored
             notes += left
         dead = 0
-        if files.model is not None or client.get_experiment_by_name(files.dataset) is not None:
-            place = experiment_id(client, store, files.dataset)
-            dead = view.sweep(client, place, files.experiment)
+        place = books.known(files.dataset)
+        if place is not None:
+            dead = view.sweep(books, place, files.experiment)
     if dead:
         added.append(f"{dead} dead run{'' if dead == 1 else 's'} closed")
     return Synced(files.experiment, tuple(added), tuple(notes))

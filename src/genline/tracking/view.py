@@ -14,24 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
 from genline.core.files import canonical_json, digest_bytes
 from genline.tracking import card, provenance, saved_view
+from genline.tracking.books import NAME, Books, Entry, Input, Point
 from genline.tracking.names import as_tag
 from genline.tracking.records import Files
-from genline.tracking.store import Store, experiment_id
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run as MlflowRun
 
 MODEL, EXPERIMENT, DATA = "genline.model_digest", "genline.experiment", "genline.data_digest"
 _ARTIFACTS = "genline.artifacts"  # what was uploaded: a digest of each file, as JSON
-_BATCH = 1000  # the most metrics MLflow takes at once
-_PARAMS = 100
 _PREVIEW = 256  # pixels of the longer side of the picture that MLflow shows first
 _DIGEST = 12  # hexadecimal digits of the data's digest shown; MLflow takes at most 36
 _UNFILED = ("train/seconds", "train/steps_per_second")  # of the machine, so in no file
@@ -46,50 +40,38 @@ def run_name(experiment: str, model: str) -> str:
     return f"{experiment} {model[:6]}"
 
 
-def bring_up_to_date(client: MlflowClient, store: Store, files: Files) -> tuple[str, list[str]]:
+def bring_up_to_date(books: Books, files: Files) -> tuple[str, list[str]]:
     """The id of the run of the model in ``files``, and what had to be added to it, in words.
 
     The run is found by the model's digest; else one whose tracking was cut off is taken, if all
-    that it holds agrees with the files; else one is made. Raises what MLflow raises.
+    that it holds agrees with the files; else one is made. Raises what the books raise.
     """
     assert files.model is not None
-    place = experiment_id(client, store, files.dataset)
-    found = _find(client, place, files)
+    place = books.place(files.dataset)
+    found = _find(books, place, files)
     added: list[str] = []
     if found is None:
         tags = {EXPERIMENT: files.experiment, MODEL: files.model, **_origin(files)}
-        found = client.create_run(
-            place, tags=tags, run_name=run_name(files.experiment, files.model)
-        )
+        found = books.begin(place, run_name(files.experiment, files.model), tags)
         added.append("run")
-    _View(client, found, files, added).complete()
-    return str(found.info.run_id), added
+    _View(books, found, files, added).complete()
+    return found.run_id, added
 
 
-def put_params(client: MlflowClient, run: MlflowRun, params: Mapping[str, Any]) -> int:
+def put_params(books: Books, run: Entry, params: Mapping[str, Any]) -> int:
     """Log the parameters that the run lacks, and return their number."""
-    from mlflow.entities import Param
-
-    flat = provenance.flatten(params)
-    missing = [Param(k, v) for k, v in flat.items() if k not in run.data.params]
-    for start in range(0, len(missing), _PARAMS):
-        client.log_batch(run.info.run_id, params=missing[start : start + _PARAMS])
+    missing = {k: v for k, v in provenance.flatten(params).items() if k not in run.params}
+    if missing:
+        books.log(run.run_id, params=missing)
     return len(missing)
 
 
-def put_dataset(client: MlflowClient, run: MlflowRun, dataset: str, digest: str) -> bool:
+def put_dataset(books: Books, run: Entry, dataset: str, digest: str) -> bool:
     """Log the data set as the run's input, unless it is; whether it had to be."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    shown = digest[:_DIGEST]
-    inputs = run.inputs.dataset_inputs if run.inputs is not None else []
-    if any((i.dataset.name, i.dataset.digest) == (dataset, shown) for i in inputs):
+    data = Input(dataset, digest[:_DIGEST], f"data/prepared/{dataset}")
+    if (data.name, data.digest) in run.inputs:
         return False
-    source = CodeDatasetSource({"path": f"data/prepared/{dataset}"})
-    data = Dataset(dataset, shown, source._get_source_type(), source.to_json())
-    context = InputTag("mlflow.data.context", "train")
-    client.log_inputs(run.info.run_id, [DatasetInput(data, [context])])
+    books.put_input(run.run_id, data)
     return True
 
 
@@ -104,19 +86,12 @@ def source_tags() -> dict[str, str]:
     return tags
 
 
-def search(client: MlflowClient, place: str, tags: Mapping[str, str]) -> list[MlflowRun]:
-    """Runs with all these tags, the latest first."""
-    wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-    found = client.search_runs([place], wanted, order_by=["attributes.start_time DESC"])
-    return list(found)
-
-
-def sweep(client: MlflowClient, place: str, experiment: str) -> int:
+def sweep(books: Books, place: str, experiment: str) -> int:
     """Close the runs that say RUNNING and whose process is gone; their number."""
     dead = 0
-    for run in search(client, place, {EXPERIMENT: experiment}):
-        if run.info.status == "RUNNING" and not alive(run) and not _lately(client, run):
-            client.set_terminated(run.info.run_id, "KILLED")
+    for run in books.runs(place, {EXPERIMENT: experiment}):
+        if run.status == "RUNNING" and not at_work(books, run):
+            books.set_status(run.run_id, "KILLED")
             dead += 1
     return dead
 
@@ -127,11 +102,11 @@ def process_tags() -> dict[str, str]:
     return {_PROCESS: f"{socket.gethostname()}:{os.getpid()}", _STARTED: f"{started:.2f}"}
 
 
-def alive(found: MlflowRun) -> bool:
+def alive(found: Entry) -> bool:
     """Whether a run's process is still at work on this host."""
-    if found.info.status != "RUNNING":
+    if found.status != "RUNNING":
         return False
-    host, _, process = found.data.tags.get(_PROCESS, "").rpartition(":")
+    host, _, process = found.tags.get(_PROCESS, "").rpartition(":")
     if host != socket.gethostname() or not process.isdigit():
         return False
     if int(process) == os.getpid():
@@ -142,22 +117,22 @@ def alive(found: MlflowRun) -> bool:
         return False
     except psutil.AccessDenied:  # it is there, and whose it is cannot be seen
         return True
-    told = found.data.tags.get(_STARTED)
+    told = found.tags.get(_STARTED)
     return told is None or abs(started - float(told)) < _SAME_START
 
 
-def _lately(client: MlflowClient, run: MlflowRun, resumed: bool = False) -> bool:
+def _lately(books: Books, run: Entry, resumed: bool = False) -> bool:
     """Whether another host's run has said something lately: it is taken to be at work.
 
     Lately is within a day. For one with whose recipe a training begins now (resumed) it is within
     ten minutes, or thrice its own longest silence: a container that took over its checkpoint is
     far more likely than the same training twice, and rows of the curve come by the minute.
     """
-    host = run.data.tags.get(_PROCESS, "").rpartition(":")[0]
+    host = run.tags.get(_PROCESS, "").rpartition(":")[0]
     if not host or host == socket.gethostname():
         return False
-    history = client.get_metric_history(run.info.run_id, "train/loss")
-    told = sorted([run.info.start_time, *(point.timestamp for point in history)])
+    history = books.history(run.run_id, "train/loss")
+    told = sorted([run.started, *(point.when for point in history)])
     patience = _GONE_SECONDS
     if resumed and history:
         silences = [(b - a) / 1000 for a, b in pairwise(told)]
@@ -165,12 +140,12 @@ def _lately(client: MlflowClient, run: MlflowRun, resumed: bool = False) -> bool
     return bool(time.time() - told[-1] / 1000 < patience)
 
 
-def at_work(client: MlflowClient, run: MlflowRun, resumed: bool = False) -> bool:
+def at_work(books: Books, run: Entry, resumed: bool = False) -> bool:
     """Whether a run may still be written to by its own training, here or on another host.
 
     resumed: a training with the run's recipe begins now, and would go on with it.
     """
-    return alive(run) or (run.info.status == "RUNNING" and _lately(client, run, resumed))
+    return alive(run) or (run.status == "RUNNING" and _lately(books, run, resumed))
 
 
 def _origin(files: Files) -> dict[str, str]:
@@ -182,58 +157,55 @@ def _origin(files: Files) -> dict[str, str]:
     return tags
 
 
-def _find(client: MlflowClient, place: str, files: Files) -> MlflowRun | None:
+def _find(books: Books, place: str, files: Files) -> Entry | None:
     tags = {EXPERIMENT: files.experiment}
-    found = search(client, place, {**tags, MODEL: str(files.model)})
+    found = books.runs(place, {**tags, MODEL: str(files.model)})
     if found:
         return found[0]
-    for run in search(client, place, tags) if files.curve else []:
-        if MODEL not in run.data.tags and not at_work(client, run) and _agrees(client, run, files):
+    for run in books.runs(place, tags) if files.curve else []:
+        if MODEL not in run.tags and not at_work(books, run) and _agrees(books, run, files):
             return run
     return None
 
 
-def _agrees(client: MlflowClient, run: MlflowRun, files: Files) -> bool:
+def _agrees(books: Books, run: Entry, files: Files) -> bool:
     """Whether all that a cut-off run holds is a part of what the files say."""
     flat = provenance.flatten(files.params)
-    if run.data.tags.get(DATA) != files.data:
+    if run.tags.get(DATA) != files.data:
         return False
-    if any(flat.get(key) != value for key, value in run.data.params.items()):
+    if any(flat.get(key) != value for key, value in run.params.items()):
         return False
     points = {(f"train/{k}", int(row["step"])): v for row in files.curve for k, v in row.items()}
     return all(
         # The file keeps seven digits.
         points.get((key, point.step)) == float(f"{point.value:.7g}")
-        for key in run.data.metrics
+        for key in run.metrics
         if key not in _UNFILED
-        for point in client.get_metric_history(run.info.run_id, key)
+        for point in books.history(run.run_id, key)
     )
 
 
 @dataclass
 class _View:
-    client: MlflowClient
-    run: MlflowRun
+    books: Books
+    run: Entry
     files: Files
     added: list[str] = field(default_factory=list)
 
-    @property
-    def _id(self) -> str:
-        return str(self.run.info.run_id)
-
     def complete(self) -> None:
         files = self.files
-        self._say(put_params(self.client, self.run, files.params), "parameter")
+        self._say(put_params(self.books, self.run, files.params), "parameter")
         self._curve()
-        if files.data is not None and put_dataset(self.client, self.run, files.dataset, files.data):
+        if files.data is not None and put_dataset(self.books, self.run, files.dataset, files.data):
             self.added.append("data set")
         if files.evaluation is not None:
             self._evaluation(files.evaluation)
-            saved_view.offer(self.client, self.run.info.experiment_id, files.evaluation["kind"])
+            kind = files.evaluation["kind"]
+            self.books.offer(self.run.place, saved_view.TAG, saved_view.view(kind))
         self._artifacts()
         self._tags()
-        if self.run.info.status != "FINISHED" and not at_work(self.client, self.run):
-            self.client.set_terminated(self._id, "FINISHED")
+        if self.run.status != "FINISHED" and not at_work(self.books, self.run):
+            self.books.set_status(self.run.run_id, "FINISHED")
             if "run" not in self.added:
                 self.added.append("its end")
 
@@ -248,49 +220,43 @@ class _View:
             for name, value in row.items()
             if name != "step"
         }
-        for key in {key for key, _ in points} & set(self.run.data.metrics):
-            for point in self.client.get_metric_history(self._id, key):
-                points.pop((key, point.step), None)
-        self._log([(key, value, step) for (key, step), value in points.items()])
+        for key in {key for key, _ in points} & set(self.run.metrics):
+            for told in self.books.history(self.run.run_id, key):
+                points.pop((key, told.step), None)
+        self._log([Point(key, value, step) for (key, step), value in points.items()])
         self._say(len(points), "curve point")
 
     def _evaluation(self, evaluation: Mapping[str, Any]) -> None:
-        held = self.run.data.metrics
+        held = self.run.metrics
         new = {
             name: metric["value"]
             for name, metric in evaluation["metrics"].items()
             if held.get(name) != metric["value"]
         }
-        self._log([(name, value, 0) for name, value in new.items()])
+        self._log([Point(name, value, 0) for name, value in new.items()])
         self._say(len(new), "metric")
 
-    def _log(self, figures: list[tuple[str, float, int]]) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        metrics = [Metric(key, value, now, step) for key, value, step in figures]
-        for start in range(0, len(metrics), _BATCH):
-            self.client.log_batch(self._id, metrics=metrics[start : start + _BATCH])
+    def _log(self, points: list[Point]) -> None:
+        if points:
+            self.books.log(self.run.run_id, points)
 
     def _tags(self) -> None:
         """Those that identify the model, last of all: they say that the rest is there."""
-        from mlflow.entities import RunTag
-
-        files, held = self.files, self.run.data.tags
+        files, held = self.files, self.run.tags
         wanted = {EXPERIMENT: files.experiment, MODEL: str(files.model)}
-        wanted["mlflow.runName"] = run_name(files.experiment, str(files.model))
+        wanted[NAME] = run_name(files.experiment, str(files.model))
         if files.data is not None:
             wanted[DATA] = files.data
         if files.evaluation is not None:
             wanted |= evaluation_tags(files.evaluation)
         new = {key: value for key, value in wanted.items() if held.get(key) != value}
         if new:
-            self.client.log_batch(self._id, tags=[RunTag(k, v) for k, v in new.items()])
+            self.books.log(self.run.run_id, tags=new)
             if "run" not in self.added:
                 self._say(len(new), "tag")
 
     def _artifacts(self) -> None:
-        held: dict[str, str] = json.loads(self.run.data.tags.get(_ARTIFACTS, "{}"))
+        held: dict[str, str] = json.loads(self.run.tags.get(_ARTIFACTS, "{}"))
         contents = self._contents()
         digests = {name: digest_bytes(content)[:16] for name, content in contents.items()}
         new = {name for name, digest in digests.items() if held.get(name) != digest}
@@ -305,10 +271,11 @@ class _View:
                     self._image(path, contents[name], again)
                 else:
                     path.write_bytes(contents[name])
-            self.client.log_artifacts(self._id, folder)
+            self.books.put_files(self.run.run_id, Path(folder))
+        tags = {_ARTIFACTS: as_tag(held | digests)}
         if any(name.startswith("images/") for name in new):
-            self.client.set_tag(self._id, "mlflow.loggedImages", "True")
-        self.client.set_tag(self._id, _ARTIFACTS, as_tag(held | digests))
+            tags["mlflow.loggedImages"] = "True"
+        self.books.log(self.run.run_id, tags=tags)
         self._say(len(new), "artifact")
 
     def _contents(self) -> dict[str, bytes]:
@@ -341,7 +308,7 @@ class _View:
 
         from PIL import Image
 
-        when = int(time.time() * 1000) if again else self.run.info.start_time
+        when = int(time.time() * 1000) if again else self.run.started
         label = uuid.uuid5(uuid.NAMESPACE_OID, f"{path.name} {digest_bytes(content)}")
         stem = f"{path.name}+step+0+timestamp+{when}+{label}"
         path.with_name(f"{stem}.png").write_bytes(content)
