@@ -33,6 +33,9 @@ EXPERIMENT_STAGES = {
 # The line from end to end, each step run once for each dataset or each experiment.
 STEPS = (*DATASET_STAGES, *EXPERIMENT_STAGES, "report")
 MODEL_HELP = "name@alias, name/version, a run's id, or a folder such as models/NAME"
+# These ask or tell the registry, which knows its models: a params.yaml that is being edited, or no
+# longer names an experiment, is no reason to refuse a look at a model, or a way back.
+WITHOUT_PARAMS = ("ui", "datasets", "lineage", "promote", "rollback")
 CRASH_LOG = Path(".genline/crash.log")
 
 
@@ -137,16 +140,20 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _check_params(arguments: argparse.Namespace) -> None:
     from genline import parameters
 
-    verb = arguments.verb
-    if verb not in ("ui", "datasets"):
-        parameters.check()
+    parameters.check()
     if "dataset" in arguments:
         parameters.require("datasets", arguments.dataset)
     if "experiment" in arguments:
         parameters.require("experiments", arguments.experiment)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    verb = arguments.verb
+    if verb not in WITHOUT_PARAMS:
+        _check_params(arguments)
     if verb == "check":
         from genline.retraining.dvc_notes import mend
 
@@ -214,7 +221,7 @@ def _registry(verbs: Any) -> None:
     promote = verbs.add_parser("promote", help="make a version champion, whatever the gate said")
     promote.add_argument("model", help="name@alias or name/version")
     rollback = verbs.add_parser("rollback", help="make the champion before champion again")
-    rollback.add_argument("experiment", help="a name under experiments")
+    rollback.add_argument("experiment", help="a registered model")
     for parser in (promote, rollback):
         parser.add_argument("--reason", default=None, help="why, for the record")
 

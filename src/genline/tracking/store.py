@@ -162,7 +162,7 @@ def _remove(draft: Path) -> None:
 
 
 def _client(store: Store) -> MlflowClient:
-    os.environ.setdefault("MLFLOW_ENABLEARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         from mlflow import MlflowClient
 
