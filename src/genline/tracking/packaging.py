@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +21,22 @@ if TYPE_CHECKING:
 
 # What sampling imports; the rest of the project's dependencies is not needed to serve.
 _REQUIRED = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "torch")
+# The code that sampling takes: a third of all, of which each version keeps a copy.
+SERVED = (
+    *("__init__.py", "core", "models"),
+    *(f"data/{name}" for name in ("__init__.py", "prepared.py", "words.py", "tokenizer")),
+)
 _LOGGING_SECONDS = 600.0  # a half-made model that is younger may be in the making elsewhere
 _REQUIRED_BY = {"image": ("pillow",), "text": ("tiktoken", "tokenizers")}
 
 
-def requirements(kind: str) -> list[str]:
+@cache  # a package's version is read out of its whole description
+def requirements(kind: str) -> tuple[str, ...]:
     """``name==version`` of what serving a model of that kind needs, as installed here."""
     names = sorted((*_REQUIRED, *_REQUIRED_BY[kind]))
     # A local part such as +cpu names a build that package indexes do not hold.
     versions = {name: importlib.metadata.version(name).partition("+")[0] for name in names}
-    return [f"{name}=={version}" for name, version in versions.items()]
+    return tuple(f"{name}=={version}" for name, version in versions.items())
 
 
 def logged(client: MlflowClient, place: str, run_id: str, digest: str) -> str | None:
@@ -51,7 +61,7 @@ def log(folder: Path, kind: str, experiment: str, run_id: str, digest: str) -> s
     """
     import mlflow
 
-    with warnings.catch_warnings():
+    with _code() as code, warnings.catch_warnings():
         # Of Python type hints, which would check the input a second time: the signature does it.
         warnings.simplefilter("ignore")
         info = mlflow.models.Model.log(
@@ -63,13 +73,26 @@ def log(folder: Path, kind: str, experiment: str, run_id: str, digest: str) -> s
             run_id=run_id,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={"model": str(folder)},
-            code_paths=[str(Path(genline.__file__).parent)],
-            pip_requirements=requirements(kind),
+            code_paths=[str(code)],
+            pip_requirements=list(requirements(kind)),
             signature=_signature(kind),
             input_example=_example(),
             tags={DIGEST: digest},
         )
     return str(info.model_uri)
+
+
+@contextmanager
+def _code() -> Iterator[Path]:
+    """The package ``genline`` as far as :data:`SERVED` goes: links, which MLflow follows."""
+    source = Path(genline.__file__).parent
+    with tempfile.TemporaryDirectory(prefix="genline-code-") as folder:
+        package = Path(folder, "genline")
+        for name in SERVED:
+            place = package / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(source / name)
+        yield package
 
 
 class _Pyfunc:
