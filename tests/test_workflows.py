@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -65,6 +66,17 @@ def test_rights_are_named_and_none_is_given_to_all_jobs_but_reading(path: Path) 
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=NAMES)
+def test_secrets_are_given_to_the_step_that_needs_them_and_to_no_other(path: Path) -> None:
+    workflow = read(path)
+    for part in (workflow, *workflow["jobs"].values()):
+        assert "secrets." not in str(part.get("env", ""))
+    named = [
+        str(step.get("name", step.get("uses"))) for step in steps(path) if "secrets." in str(step)
+    ]
+    assert all(name == "Retrain" or name.startswith("actions/checkout@") for name in named)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=NAMES)
 def test_no_typed_text_becomes_part_of_a_command(path: Path) -> None:
     for step in steps(path):
         assert "${{" not in step.get("run", ""), step
@@ -87,7 +99,9 @@ def test_what_is_half_trained_is_kept_however_a_job_ends() -> None:
     found = steps(ROOT / ".github/workflows/retrain.yml")
     (restore,) = [s for s in found if s.get("uses", "").startswith("actions/cache/restore@")]
     (save,) = [s for s in found if s.get("uses", "").startswith("actions/cache/save@")]
-    assert save["if"] == "always()"
+    assert save["if"].startswith("always() && ")
+    assert "hashFiles('.genline/checkpoints/**') != ''" in save["if"]
+    assert save["with"]["key"] == restore["with"]["key"]  # but of the lock as it then is
     assert save["uses"].partition("@")[2] == restore["uses"].partition("@")[2]
     assert save["with"]["path"] == restore["with"]["path"]
     (checkout,) = [s for s in found if s.get("uses", "").startswith("actions/checkout@")]
@@ -135,6 +149,36 @@ def test_both_images_run_without_rights_from_the_lock() -> None:
         assert "USER" not in targets[name]
         assert "pip install -r requirements.lock" in targets[name]
         assert "--no-deps --editable ." in targets[name]
+
+
+GITHUB, GITLAB = "username=x-access-token", "username=oauth2"
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "token"),
+    [
+        ("deploy/kubernetes-job.yaml", GITHUB, "GITHUB_TOKEN"),
+        ("deploy/sky.yaml", GITHUB, "GITHUB_TOKEN"),
+        (".gitlab-ci.yml", GITLAB, "GITLAB_TOKEN"),
+    ],
+)
+def test_git_is_given_a_token_by_a_helper_and_in_no_address(
+    name: str, user: str, token: str, tmp_path: Path
+) -> None:
+    """In an address it would stand in git's configuration and in the list of processes."""
+    text = (ROOT / name).read_text()
+    assert not re.search(r"https://[^/\s]*@", text)
+    (helper,) = set(re.findall(r"'(!f\(\) \{.*\}; f)'", text))
+    asked = ["git", "-c", "credential.helper=", "-c", f"credential.helper={helper}"]
+    done = subprocess.run(
+        [*asked, "credential", "fill"],
+        input="protocol=https\nhost=example.org\n\n",
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), token: "s3cret"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {user, "password=s3cret"} <= set(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", ["kubernetes-job.yaml", "sky.yaml"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from genline.retraining.errors import RetrainError
 from genline.retraining.git import Git
+from genline.tracking.git import reason
 
 BRANCH = "refs/heads/results"
 
@@ -77,3 +79,17 @@ def test_a_shallow_clone_gets_the_history_it_needs(git: Git, tmp_path: Path) -> 
     shallow = Git(tmp_path / "shallow")
     assert shallow.tip("origin", "refs/heads/main") == made
     assert shallow.ancestor(first, made)
+
+
+def test_a_password_in_an_address_is_not_told(git: Git) -> None:
+    git.run("remote", "set-url", "origin", "https://me:s3cret@127.0.0.1:9/x.git")
+    with pytest.raises(RetrainError, match="cannot be used") as caught:
+        git.tip("origin", BRANCH)
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in reason(b"fatal: unable to look at https://me:s3cret@h/x.git/")
+
+
+def test_what_a_killed_commit_left_is_in_no_later_one_s_way(git: Git) -> None:
+    """A container's processes have the same numbers each time."""
+    (git.root / f".git/genline-index-{os.getpid()}.lock").touch()
+    assert git.commit("HEAD", {"x": b"1"}, "Next")

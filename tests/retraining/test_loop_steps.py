@@ -207,7 +207,7 @@ def test_a_budget_is_set_before_anything_is_looked_at(dvc: Dvc) -> None:
 def test_chosen_experiments_are_made_and_the_report_after_them(dvc: Dvc) -> None:
     retrain(experiments=("vae",))
     assert dvc.done[1:3] == ["repro register@vae", "repro --single-item report"]
-    with pytest.raises(RetrainError, match="no experiment 'vea'"):
+    with pytest.raises(RetrainError, match=r"no experiment 'vea' .* did you mean 'vae'"):
         retrain(experiments=("vea",))
 
 

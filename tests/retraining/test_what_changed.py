@@ -100,3 +100,9 @@ def test_another_file_in_the_locks_place_is_refused() -> None:
     for content in (b"[", b"- a\n", b"text"):
         with pytest.raises(RetrainError, match="not a lock file"):
             pipeline.read_lock(content)
+
+
+def test_no_stage_is_given_the_forge_s_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GH_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN"):
+        monkeypatch.setenv(name, "s3cret")
+    assert "s3cret" not in pipeline._environment().values()

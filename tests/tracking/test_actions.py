@@ -286,3 +286,11 @@ def test_who_decided_is_git_s_name_for_them(monkeypatch, tmp_path):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("LOGNAME", "ann")
     assert decisions.who() == "ann"
+
+
+def test_a_line_is_added_after_one_that_an_editor_left_open(project):
+    keys = ("experiment", "action", "model", "previous", "seen", "who", "when", "reason")
+    first, second = (dict.fromkeys(keys, word) for word in ("one", "two"))
+    write_text(decisions.FILE, json.dumps(first))
+    decisions.append(second)
+    assert decisions.read_decisions() == [first, second]

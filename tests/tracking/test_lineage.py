@@ -100,7 +100,7 @@ def test_version_run_and_folder_name_the_same_model(live):
     live()
     by_alias = trace(f"{NAME}@champion")
     assert trace(NAME) == trace(f"{NAME}/1") == trace(f"models/{NAME}") == by_alias
-    assert trace(str(by_alias.run)) == by_alias
+    assert trace(str(by_alias.run)) == trace(f"models:/{NAME}/1") == by_alias
 
 
 def test_a_person_s_decision_is_told(live):

@@ -147,3 +147,18 @@ def test_looking_opens_no_books(project: Path) -> None:
     record = b'{"decision": "champion", "digests": {"model": "0"}}'
     assert release(EXPERIMENTS, lambda _: record) == []
     assert not (project / "mlflow.db").exists()
+
+
+def test_what_goes_on_waiting_is_promoted_when_its_champion_is_back(
+    register_stage: Register, hold: Register
+) -> None:
+    register_stage()
+    hold(seed=1, fid=BETTER)
+    merged = Path("reports/promotion/tiny-vae.json").read_bytes()
+    register_stage(seed=2, fid=WORSE)
+    actions.promote("tiny-vae/3", "for a demo")
+    assert "goes on waiting" in release(EXPERIMENTS, lambda _: merged)[0]
+    actions.rollback("tiny-vae", "the demo is over")
+    assert aliases()["champion"] == "1"
+    assert "version 2, is champion" in release(EXPERIMENTS, lambda _: merged)[0]
+    assert release(EXPERIMENTS, lambda _: merged) == []

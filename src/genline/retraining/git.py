@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genline.retraining.errors import RetrainError
+from genline.tracking import git
 
 SECONDS = 120.0  # a remote that says nothing for so long is away
 _NOBODY = {"NAME": "genline", "EMAIL": "genline@localhost"}
@@ -32,7 +34,7 @@ class Git:
     def raw(self, *command: str, give: bytes | None = None, index: Path | None = None) -> bytes:
         done = self._do(command, give, index)
         if done.returncode != 0:
-            raise RetrainError(f"`git {command[0]}`: {_reason(done.stderr)}")
+            raise RetrainError(f"`git {command[0]}`: {git.reason(done.stderr)}")
         return done.stdout
 
     def maybe(self, *command: str) -> str | None:
@@ -73,7 +75,7 @@ class Git:
         text = (done.stdout + done.stderr).decode(errors="replace")
         if "stale info" in text or "fetch first" in text or "cannot lock ref" in text:
             return False
-        why = _reason(done.stderr or done.stdout)
+        why = git.reason(done.stderr or done.stdout)
         raise RetrainError(
             f"the git remote '{remote}' did not take {ref.removeprefix('refs/heads/')} ({why}); "
             "see that it is there and that you may push to it"
@@ -85,8 +87,8 @@ class Git:
 
     def commit(self, parent: str, files: Mapping[str, bytes | None], message: str) -> str:
         """A commit on ``parent`` with these files, None taking one away; nothing is checked out."""
-        index = Path(self.run("rev-parse", "--absolute-git-dir")) / f"genline-index-{os.getpid()}"
-        try:
+        with tempfile.TemporaryDirectory(prefix="genline-index-") as folder:
+            index = Path(folder, "index")
             self.run("read-tree", parent, index=index)
             rows = []
             for path, content in files.items():
@@ -98,16 +100,14 @@ class Git:
             listed = "".join(rows).encode()
             self.run("update-index", "-z", "--index-info", give=listed, index=index)
             tree = self.run("write-tree", index=index)
-        finally:
-            index.unlink(missing_ok=True)
         return self.run("commit-tree", tree, "-p", parent, give=message.encode())
 
     def _remote(self, remote: str, *command: str) -> str:
         done = self._do(command)
         if done.returncode != 0:
             raise RetrainError(
-                f"the git remote '{remote}' cannot be used ({_reason(done.stderr)}); see that it "
-                "is there and that you may push to it"
+                f"the git remote '{remote}' cannot be used ({git.reason(done.stderr)}); see that "
+                "it is there and that you may push to it"
             )
         return done.stdout.decode(errors="replace")
 
@@ -117,43 +117,22 @@ class Git:
     def _do(
         self, command: Sequence[str], give: bytes | None = None, index: Path | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        settings = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-        if index is not None:
-            settings["GIT_INDEX_FILE"] = str(index)
         environment = self._identity() if command[0] == "commit-tree" else {}
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(index)
         try:
-            return subprocess.run(
-                ["git", "-c", "core.quotePath=false", *command],
-                cwd=self.root,
-                env={**environment, **os.environ, **settings},
-                input=give,
-                stdin=subprocess.DEVNULL if give is None else None,
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
+            return git.run(
+                self.root, *command, given=give, environment=environment, seconds=SECONDS
             )
-        except FileNotFoundError:
-            raise RetrainError("git is not installed; install it") from None
-        except subprocess.TimeoutExpired:
-            raise RetrainError(
-                f"`git {command[0]}` did not end within {SECONDS:.0f} s; see to the remote"
-            ) from None
+        except git.GitError as error:
+            raise RetrainError(str(error)) from None
 
     def _identity(self) -> dict[str, str]:
         """A name to commit by, where git was given none."""
         asked = {key: self.maybe("config", f"user.{key.lower()}") for key in _NOBODY}
-        return {
+        found = {
             f"GIT_{role}_{key}": asked[key] or name
             for role in ("AUTHOR", "COMMITTER")
             for key, name in _NOBODY.items()
         }
-
-
-def _reason(said: bytes) -> str:
-    """The line of an error that says most."""
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    for mark in ("fatal: ", "remote: ", "error: "):
-        for line in lines:
-            if line.startswith(mark):
-                return line.removeprefix(mark)[:200]
-    return (lines or ["it failed"])[0][:200]
+        return {key: os.environ.get(key, name) for key, name in found.items()}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genline.core.errors import TrackingError
+from genline.core.errors import TrackingError, nearest
 from genline.core.files import write_bytes
 from genline.core.params import PARAMS_FILE, load_yaml, parse_section
 from genline.retraining import budgets, difference, dvc_notes, pipeline, publication, requests
@@ -189,9 +189,11 @@ class Loop:
             if not self.options.dry_run:
                 raise RetrainError(why)
             _say(f"would stop before anything is made: {why}")
+        known = load_yaml(PARAMS_FILE)["experiments"] if self.options.experiments else ()
         for name in self.options.experiments:
-            if name not in load_yaml(PARAMS_FILE)["experiments"]:
-                raise RetrainError(f"no experiment '{name}' in {PARAMS_FILE}")
+            if name not in known:
+                offered = nearest(name, known)
+                raise RetrainError(f"no experiment '{name}' in {PARAMS_FILE}; {offered}")
         # Ahead of the check, which then finds what the budget changes out of date.
         with self._budget():
             yield

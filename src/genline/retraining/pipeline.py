@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 from genline.retraining.errors import RetrainError
+from genline.retraining.requests import TOKENS
+from genline.tracking.servers import without_credentials
 
 LOCK_FILE = Path("dvc.lock")
 # Read by the stage that registers: a better model waits as challenger, and its alias stays.
@@ -187,7 +189,7 @@ def _ask_python(code: str, given: bytes) -> str:
 def _error(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     told = [line.partition("ERROR:")[2].strip() for line in lines if "ERROR:" in line]
-    return (told or lines or ["it said nothing"])[0][:300]
+    return without_credentials((told or lines or ["it said nothing"])[0])[:300]
 
 
 def _dvc() -> list[str]:
@@ -196,7 +198,11 @@ def _dvc() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """With this environment's commands first, for the stages are plain ``genline …``."""
+    """With this environment's commands first, for the stages are plain ``genline …``.
+
+    Without the forge's token, which no stage needs.
+    """
     folder = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", os.defpath)
-    return {**os.environ, "PATH": f"{folder}{os.pathsep}{path}", "DVC_NO_ANALYTICS": "true"}
+    kept = {key: value for key, value in os.environ.items() if key not in TOKENS}
+    return {**kept, "PATH": f"{folder}{os.pathsep}{path}", "DVC_NO_ANALYTICS": "true"}

@@ -20,6 +20,7 @@ from genline.retraining.errors import RetrainError
 from genline.retraining.git import Git
 
 SECONDS = 30.0
+TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN")
 _LONGEST = 60_000  # characters of a text; GitHub takes 65,536
 
 

@@ -50,6 +50,8 @@ def append(decision: Mapping[str, Any], path: Path = FILE) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(decision, sort_keys=True, ensure_ascii=False) + "\n"
+    if path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n"):
+        line = f"\n{line}"  # an editor left the last line open
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(handle, line.encode())

@@ -177,10 +177,16 @@ class _Client:
     def run(self, run_id: str) -> SeenRun | None:
         from mlflow.exceptions import MlflowException
 
-        try:
-            return _seen(self.client.get_run(run_id))
-        except MlflowException:
-            return None
+        def get(client: MlflowClient) -> SeenRun | None:
+            try:
+                return _seen(client.get_run(run_id))
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+
+        found: SeenRun | None = self._do(get)
+        return found
 
     def runs_of(self, digest: str) -> list[SeenRun]:
         places = [e.experiment_id for e in self._do(lambda c: c.search_experiments())]

@@ -10,6 +10,7 @@ from genline.core.errors import ModelError, nearest
 from genline.tracking.names import CHAMPION, DIGEST
 from genline.tracking.reading import Reader, SeenRun, Version, versions_of
 
+_URI = "models:/"  # as MLflow's pages write ``models:/digits-vae@champion``
 _RUN = re.compile(r"[0-9a-f]{32}")
 
 
@@ -24,6 +25,8 @@ class Found:
 
 def is_folder(text: str) -> bool:
     """Whether a reference names a folder, there or not: it holds a model, or looks like a path."""
+    if text.startswith(_URI):
+        return False
     path = Path(text)
     return path.is_dir() or text.startswith((".", "/", "models/")) or text.count("/") > 1
 
@@ -45,6 +48,7 @@ def resolve_model(reader: Reader, text: str) -> Found:
 
 def find_version(reader: Reader, text: str) -> Version:
     """The registered version that ``text`` names, a model's name alone being its champion."""
+    text = text.removeprefix(_URI)
     name, mark, which = text.partition("@") if "@" in text else text.partition("/")
     names = reader.names()
     if name not in names:

@@ -55,7 +55,9 @@ def release(experiments: Mapping[str, Any], read: Callable[[str], bytes | None])
             raise
         except Exception as error:  # MLflow's own, requests'
             raise _refused(store, error) from error
-    write_text(_DONE, mark)
+    # What goes on waiting may be promoted when a person has put the champion of then back.
+    if not any(_waits(reader, name, r["digests"]["model"]) for name, r in better.items()):
+        write_text(_DONE, mark)
     return said
 
 
