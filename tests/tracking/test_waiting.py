@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from genline.core.errors import DataError
 from genline.tracking import actions
 from genline.tracking.names import WAITS
 from genline.tracking.store import connect, resolve
@@ -162,3 +163,10 @@ def test_what_goes_on_waiting_is_promoted_when_its_champion_is_back(
     assert aliases()["champion"] == "1"
     assert "version 2, is champion" in release(EXPERIMENTS, lambda _: merged)[0]
     assert release(EXPERIMENTS, lambda _: merged) == []
+
+
+@pytest.mark.parametrize("content", [b"<<<<<<< HEAD\n{}\n", b"{}", b"[]", b"\xff"])
+def test_a_damaged_record_is_one_line(project: Path, content: bytes) -> None:
+    with pytest.raises(DataError, match=r"tiny-vae\.json: no record of a promotion") as caught:
+        release(EXPERIMENTS, lambda _: content)
+    assert "\n" not in str(caught.value)

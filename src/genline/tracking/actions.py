@@ -109,14 +109,13 @@ def _locked(store: Store, name: str, act: Callable[[], str]) -> str:
 def _move(store: Store, name: str, number: str, reason: str, action: str = "promote") -> str:
     reader = open_reader(store)
     target = find_version(reader, f"{name}/{number}")
-    client = connect(store)
     champions = [v for v in reader.versions(name) if CHAMPION in v.aliases]
     champion = champions[0] if champions else None
     if champion is not None and champion.number == number:
         unfinished = _cut_short(champion)
         if unfinished is None:
             return f"{name}: version {number} is champion already; nothing was changed"
-        return _finish(client, name, number, unfinished)
+        return _finish(connect(store), name, number, unfinished)
     decision = {
         "experiment": name,
         "action": action,
@@ -129,6 +128,7 @@ def _move(store: Store, name: str, number: str, reason: str, action: str = "prom
         "when": decisions.now(),
         "reason": reason,
     }
+    client = connect(store)
     if action == "promote" and champion is not None:
         client.set_model_version_tag(name, number, PREDECESSOR, champion.number)
     client.set_model_version_tag(name, number, PERSON, as_tag(decision))

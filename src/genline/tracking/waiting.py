@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genline.core.errors import GenlineError, TrackingError
+from genline.core.errors import DataError, GenlineError, TrackingError
 from genline.core.files import digest_bytes, write_text
 from genline.tracking.aside import in_words, set_aside
 from genline.tracking.locking import registering
@@ -31,10 +31,10 @@ def release(experiments: Mapping[str, Any], read: Callable[[str], bytes | None])
     read: the content of one of the project's files, None where there is none. Only a version
     that waits is touched, and only where the champion is still the one that the gate compared it
     with: what a person promoted or took back since stays. Raises TrackingError when MLflow cannot
-    be used; each alias is then either before or after.
+    be used, each alias then being either before or after, and DataError for a damaged record.
     """
-    found = {name: read(f"reports/promotion/{name}.json") for name in experiments}
-    records = {name: json.loads(content) for name, content in found.items() if content}
+    found = {name: _record(f"reports/promotion/{name}.json", read) for name in experiments}
+    records = {name: record for name, record in found.items() if record is not None}
     better = {name: r for name, r in records.items() if r["decision"] == CHAMPION}
     store = resolve()
     mark = digest_bytes(json.dumps([store.uri, better], sort_keys=True).encode())
@@ -59,6 +59,21 @@ def release(experiments: Mapping[str, Any], read: Callable[[str], bytes | None])
     if not any(_waits(reader, name, r["digests"]["model"]) for name, r in better.items()):
         write_text(_DONE, mark)
     return said
+
+
+def _record(path: str, read: Callable[[str], bytes | None]) -> dict[str, Any] | None:
+    content = read(path)
+    if not content:
+        return None
+    try:
+        record: dict[str, Any] = json.loads(content)
+        record["decision"], record["digests"]["model"]
+    except (ValueError, LookupError, TypeError):
+        raise DataError(
+            f"{path}: no record of a promotion (a merge conflict?); restore it from git, or delete "
+            "it and run `dvc repro`"
+        ) from None
+    return record
 
 
 def _waits(reader: Reader, name: str, digest: str) -> bool:
