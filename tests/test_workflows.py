@@ -181,6 +181,11 @@ def test_git_is_given_a_token_by_a_helper_and_in_no_address(
     assert {user, "password=s3cret"} <= set(done.stdout.splitlines())
 
 
+def test_an_image_holds_nothing_that_opens_a_remote() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {".git", ".dvc/config.local", ".env", ".genline"} <= set(ignored)
+
+
 @pytest.mark.parametrize("name", ["kubernetes-job.yaml", "sky.yaml"])
 def test_deployments_run_the_loop_and_hold_no_secret(name: str) -> None:
     text = (ROOT / "deploy" / name).read_text()

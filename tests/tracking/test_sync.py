@@ -91,7 +91,12 @@ def test_a_second_time_changes_nothing_at_all(life, ready_database):
 
 
 def test_what_the_stages_told_is_not_told_again(life):
-    life()
+    """Nor is what is longer than MLflow keeps."""
+    life(failed="mode_drop")
+    path = f"reports/evaluation/{NAME}.json"
+    evaluation = read_json(path)
+    evaluation["health"]["mode_drop"]["reason"] = "far " * 3000
+    write_json(path, evaluation)
     synced()
     before, held = dump(), artifacts()
     assert synced()[NAME].added == ()

@@ -20,7 +20,7 @@ import psutil  # type: ignore[import-untyped]
 
 from genline.core.files import canonical_json, digest_bytes
 from genline.tracking import card, provenance, saved_view
-from genline.tracking.books import NAME, Books, Entry, Input, Point
+from genline.tracking.books import NAME, TAG_LENGTH, Books, Entry, Input, Point
 from genline.tracking.names import as_tag
 from genline.tracking.records import Files
 
@@ -249,7 +249,9 @@ class _View:
             wanted[DATA] = files.data
         if files.evaluation is not None:
             wanted |= evaluation_tags(files.evaluation)
-        new = {key: value for key, value in wanted.items() if held.get(key) != value}
+        # Compared as they are kept, or a long one would be sent again each time.
+        kept = {key: value[:TAG_LENGTH] for key, value in wanted.items()}
+        new = {key: value for key, value in kept.items() if held.get(key) != value}
         if new:
             self.books.log(self.run.run_id, tags=new)
             if "run" not in self.added:
