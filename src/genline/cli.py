@@ -180,6 +180,19 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 
+class _Verbs:
+    """Subcommands whose own page begins with what the list of all says of them."""
+
+    def __init__(self, made: Any) -> None:
+        self._made = made
+
+    def add_parser(self, name: str, about: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = self._made.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}."
+        )
+        return parser
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="genline",
@@ -187,41 +200,45 @@ def _parser() -> argparse.ArgumentParser:
         epilog="`dvc repro` runs every stage that is out of date.",
     )
     parser.add_argument("--version", action="version", version=f"genline {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    verbs.add_parser("check", help="read all of params.yaml and refuse what is wrong")
+    verbs = _Verbs(parser.add_subparsers(dest="verb", metavar="VERB", required=True))
+    verbs.add_parser("check", "read all of params.yaml and refuse what is wrong")
     for verb, about in DATASET_STAGES.items():
-        verbs.add_parser(verb, help=about).add_argument("dataset", help="a name under datasets")
+        verbs.add_parser(verb, about).add_argument("dataset", help="a name under datasets")
     for verb, about in EXPERIMENT_STAGES.items():
-        stage = verbs.add_parser(verb, help=about)
+        stage = verbs.add_parser(verb, about)
         stage.add_argument("experiment", help="a name under experiments")
-    verbs.add_parser("datasets", help="list the data sets known by name")
-    start = verbs.add_parser("init", help="add your data to params.yaml, with sensible settings")
+    verbs.add_parser("datasets", "list the data sets known by name")
+    start = verbs.add_parser("init", "add your data to params.yaml, with sensible settings")
     start.add_argument(
-        "--from", dest="origin", required=True, metavar="PATH", help="your data, or a known name"
+        "--from",
+        dest="origin",
+        required=True,
+        metavar="PATH",
+        help="your data, or a name that `genline datasets` lists",
     )
     start.add_argument("--name", default=None, help="of the dataset; default: from PATH")
     start.add_argument("--skip", action="store_true", help="leave out what cannot be read, counted")
-    verbs.add_parser("report", help="write reports/index.html and reports/report.md")
-    verbs.add_parser("summary", help="say in three lines what the last run found")
-    _retrain(verbs.add_parser("retrain", help="make anew what changed; offer it as a branch"))
-    _sample(verbs.add_parser("sample", help="draw samples: a PNG grid, or lines of text"))
+    verbs.add_parser("report", "write reports/index.html and reports/report.md")
+    verbs.add_parser("summary", "say in three lines what the last run found")
+    _retrain(verbs.add_parser("retrain", "make anew what changed; offer it as a branch"))
+    _sample(verbs.add_parser("sample", "draw samples: a PNG grid, or lines of text"))
     _registry(verbs)
-    ui = verbs.add_parser("ui", help="open MLflow's pages on 127.0.0.1")
+    ui = verbs.add_parser("ui", "open MLflow's pages on 127.0.0.1")
     ui.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     return parser
 
 
-def _registry(verbs: Any) -> None:
-    verbs.add_parser("sync", help="make MLflow equal to what the files say")
-    lineage = verbs.add_parser("lineage", help="say where a model came from")
+def _registry(verbs: _Verbs) -> None:
+    verbs.add_parser("sync", "make MLflow equal to what the files say")
+    lineage = verbs.add_parser("lineage", "say where a model came from")
     lineage.add_argument("model", help=MODEL_HELP)
     lineage.add_argument("--json", action="store_true", dest="as_json", help="all of it, as JSON")
-    reproduce = verbs.add_parser("reproduce", help="train a model again and compare the digests")
+    reproduce = verbs.add_parser("reproduce", "train a model again and compare the digests")
     reproduce.add_argument("model", help=MODEL_HELP)
     reproduce.add_argument("--keep", action="store_true", help="keep the working tree it ran in")
-    promote = verbs.add_parser("promote", help="make a version champion, whatever the gate said")
+    promote = verbs.add_parser("promote", "make a version champion, whatever the gate said")
     promote.add_argument("model", help="name@alias or name/version")
-    rollback = verbs.add_parser("rollback", help="make the champion before champion again")
+    rollback = verbs.add_parser("rollback", "make the champion before champion again")
     rollback.add_argument("experiment", help="a registered model")
     for parser in (promote, rollback):
         parser.add_argument("--reason", default=None, help="why, for the record")

@@ -184,8 +184,8 @@ class Loop:
             _say(f"{path} is again as it was before a run that was stopped")
         by_hand = publication.changed_by_hand(self.git)
         if by_hand:
-            more = f" and {len(by_hand) - 1} more" if len(by_hand) > 1 else ""
-            why = f"{by_hand[0]}{more} differs from HEAD; commit or undo it first"
+            more = f" and {len(by_hand) - 1} more differ" if len(by_hand) > 1 else " differs"
+            why = f"{by_hand[0]}{more} from HEAD; commit or undo it first"
             if not self.options.dry_run:
                 raise RetrainError(why)
             _say(f"would stop before anything is made: {why}")

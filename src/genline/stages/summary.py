@@ -17,13 +17,15 @@ from genline.tracking.standing import Held, carried, held
 
 _REPORT = Path("reports/index.html")
 # The record of what was done to the registry: without it the stage runs again.
-_AGAIN = "rm -r reports/registered && make repro"
+_AGAIN = "rm -rf reports/registered && make repro"
 
 
 def run() -> None:
     """Prints where the report is, one line a dataset, what was promoted, and how to go on."""
     params = load_yaml(PARAMS_FILE)
-    print(f"\nReport: {_REPORT}")
+    print(
+        f"\nReport: {_REPORT}{'' if _REPORT.is_file() else ' (not here yet: `make repro` writes it)'}"
+    )
     for dataset, section in params["datasets"].items():
         names = [n for n, e in params["experiments"].items() if e["dataset"] == dataset]
         records = [read_json(f"reports/evaluation/{name}.json") for name in names]

@@ -228,6 +228,7 @@ def _describe(
     if run.run_id is None:
         return
     found = books.run(run.run_id)
+    view.offer_table(books, found.place, params["family"].partition("_")[0])
     view.put_params(books, found, params)
     view.put_dataset(books, found, dataset, data_digest)
 

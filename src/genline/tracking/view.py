@@ -75,6 +75,11 @@ def put_dataset(books: Books, run: Entry, dataset: str, digest: str) -> bool:
     return True
 
 
+def offer_table(books: Books, place: str, kind: str) -> None:
+    """The saved view of a data set's runs, unless it has one."""
+    books.offer(place, saved_view.TAG, saved_view.view(kind))
+
+
 def source_tags() -> dict[str, str]:
     """Stage, commit and, for MLflow's own columns, source and user."""
     tags = {**provenance.stage_tags(), **provenance.commit_tags()}
@@ -200,8 +205,7 @@ class _View:
             self.added.append("data set")
         if files.evaluation is not None:
             self._evaluation(files.evaluation)
-            kind = files.evaluation["kind"]
-            self.books.offer(self.run.place, saved_view.TAG, saved_view.view(kind))
+            offer_table(self.books, self.run.place, files.evaluation["kind"])
         self._artifacts()
         self._tags()
         if self.run.status != "FINISHED" and not at_work(self.books, self.run):
