@@ -143,6 +143,8 @@ def test_the_class_is_projected_on_the_features() -> None:
     told = network_d(x, labels) - network_d.output(features).flatten()
     expected = torch.stack([network_d.classes.weight[k] @ f for k, f in enumerate(features)])
     torch.testing.assert_close(told, expected)
+    wide = judge(classes=10, width=4096)  # a class weighs no more than the image, however wide
+    assert wide.classes.weight.std() < 3 * wide.output.weight.std()
 
 
 def test_an_energy_is_the_error_of_an_autoencoder() -> None:

@@ -42,7 +42,11 @@ class Discriminator(nn.Module):
         kernels = section.minibatch_kernels
         self.minibatch = MinibatchDiscrimination(features, kernels) if kernels else None
         self.output = nn.Linear(features + kernels, 1)
-        self.classes = nn.Embedding(classes, features) if classes else None
+        self.classes: nn.Embedding | None = None
+        if classes:
+            self.classes = nn.Embedding(classes, features)
+            # As in the authors' code; torch's own start would drown all else in many features.
+            nn.init.xavier_uniform_(self.classes.weight)
         self.bounded = section.head == "sigmoid"
 
     def features(self, images: Tensor) -> Tensor:
