@@ -68,7 +68,9 @@ class Discriminator(nn.Module):
 class EnergyDiscriminator(Discriminator):
     """An autoencoder, whose output is minus its mean squared error a pixel: Zhao et al. 2017, 2.3.
 
-    The class, where there is one, is told to the decoder.
+    Its decoder is linear at the end: a tanh has no slope where an image is black or white, and a
+    generator of such images, once rebuilt, could be driven from them no more. The class, where
+    there is one, is told to the decoder.
     """
 
     def _add_head(
@@ -80,8 +82,7 @@ class EnergyDiscriminator(Discriminator):
     def judge(self, features: Tensor, images: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is not None:
             features = torch.cat([features, functional.one_hot(labels, self.told)], 1)
-        rebuilt = torch.tanh(self.decoder(features))
-        return -(rebuilt - images.flatten(1)).square().mean(1)
+        return -(self.decoder(features) - images.flatten(1)).square().mean(1)
 
 
 def make_discriminator(
