@@ -82,7 +82,8 @@ class EnergyDiscriminator(Discriminator):
     def judge(self, features: Tensor, images: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is not None:
             features = torch.cat([features, functional.one_hot(labels, self.told)], 1)
-        return -(self.decoder(features) - images.flatten(1)).square().mean(1)
+        rebuilt: Tensor = self.decoder(features)
+        return -(rebuilt - images.flatten(1)).square().mean(1)
 
 
 def make_discriminator(
