@@ -143,14 +143,24 @@ def test_the_class_is_projected_on_the_features() -> None:
     told = network_d(x, labels) - network_d.output(features).flatten()
     expected = torch.stack([network_d.classes.weight[k] @ f for k, f in enumerate(features)])
     torch.testing.assert_close(told, expected)
+    wide = judge(classes=10, width=4096)  # a class weighs no more than the image, however wide
+    assert wide.classes.weight.std() < 3 * wide.output.weight.std()
 
 
 def test_an_energy_is_the_error_of_an_autoencoder() -> None:
     network_d = judge(energy=True)
     x = images()
-    rebuilt = torch.tanh(network_d.decoder(network_d.features(x))).reshape(x.shape)
+    rebuilt = network_d.decoder(network_d.features(x)).reshape(x.shape)
     torch.testing.assert_close(network_d(x), -((rebuilt - x) ** 2).mean((1, 2, 3)))
     assert (network_d(x) < 0).all()
+
+
+def test_the_energy_of_a_black_image_can_always_be_raised() -> None:
+    """Also where the decoder overshoots: a saturated output would pass no slope to its weights."""
+    network_d = judge(energy=True)
+    torch.nn.init.constant_(network_d.decoder[-1].bias, -20.0)
+    network_d(torch.full((3, *SPEC.shape), -1.0)).sum().backward()
+    assert network_d.decoder[-1].bias.grad.abs().min() > 0.1
 
 
 def test_a_sigmoid_head_is_bounded() -> None:

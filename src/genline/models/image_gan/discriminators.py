@@ -42,7 +42,11 @@ class Discriminator(nn.Module):
         kernels = section.minibatch_kernels
         self.minibatch = MinibatchDiscrimination(features, kernels) if kernels else None
         self.output = nn.Linear(features + kernels, 1)
-        self.classes = nn.Embedding(classes, features) if classes else None
+        self.classes: nn.Embedding | None = None
+        if classes:
+            self.classes = nn.Embedding(classes, features)
+            # As in the authors' code; torch's own start would drown all else in many features.
+            nn.init.xavier_uniform_(self.classes.weight)
         self.bounded = section.head == "sigmoid"
 
     def features(self, images: Tensor) -> Tensor:
@@ -64,7 +68,9 @@ class Discriminator(nn.Module):
 class EnergyDiscriminator(Discriminator):
     """An autoencoder, whose output is minus its mean squared error a pixel: Zhao et al. 2017, 2.3.
 
-    The class, where there is one, is told to the decoder.
+    Its decoder is linear at the end: a tanh has no slope where an image is black or white, and a
+    generator of such images, once rebuilt, could be driven from them no more. The class, where
+    there is one, is told to the decoder.
     """
 
     def _add_head(
@@ -76,7 +82,7 @@ class EnergyDiscriminator(Discriminator):
     def judge(self, features: Tensor, images: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is not None:
             features = torch.cat([features, functional.one_hot(labels, self.told)], 1)
-        rebuilt = torch.tanh(self.decoder(features))
+        rebuilt: Tensor = self.decoder(features)
         return -(rebuilt - images.flatten(1)).square().mean(1)
 
 
