@@ -97,6 +97,7 @@ GANS: dict[str, Changes] = {
         **CONV,
         "train.objective": "feature_matching",
         "train.matching": "mmd",
+        "train.adversarial_weight": 10.0,  # its gradient is that much smaller
     },
     "mle": {"train.objective": "mle"},
 }
