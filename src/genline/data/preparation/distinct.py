@@ -54,7 +54,11 @@ def by_min_hash(store: TextStore, order: Indices, threshold: float, engine: Engi
         for count in engine.map(partial(_write_keys, store, banding), parts):
             bar.advance(count)
     # Equal sets of 3-grams are found at once, and are compared no more.
-    first = first_of_equal(np.concatenate(list(_keys(store, banding.bands)))[order])
+    keys = np.empty(len(store), np.uint64)
+    for (_, own), of_part in zip(store.slices(), _keys(store, banding.bands), strict=True):
+        keys[own] = of_part
+    first = first_of_equal(keys[order])
+    del keys
     kept = first == np.arange(len(order))
     place = np.full(len(store), -1, np.int64)
     place[order[kept]] = np.flatnonzero(kept)

@@ -60,16 +60,16 @@ def prepare(
     made on the way stays in ``SCRATCH``.
     """
     store, counts, words = _clean(raw, source, section, folder / SCRATCH, engine)
-    items = store.items()
-    kept = _distinct(store, items["home"], words, section, engine)
+    # Read once more below: meanwhile a byte a text is enough.
+    given = store.items()["home"].copy()
+    kept = _distinct(store, given, words, section, engine)
     counts["near_duplicate"] = len(kept) - int(kept.sum())
     if not kept.any():
         raise DataError(f"no text is left: {_counted(counts, section)}")
     try:
-        assigned = assign(items[kept], section, seed, None)
+        assigned = assign(store.items()[kept], section, seed, None)
     except DataError as error:
         raise DataError(f"{error}; {_counted(counts, section)}") from None
-    del items
     homes = np.full(len(kept), NONE, np.int8)
     homes[kept] = assigned.homes
     tokenizer = _vocabulary(store, homes == 0, section, engine)
