@@ -37,9 +37,10 @@ from genline.evaluation.variational import encode, likelihoods
 from genline.models.base import VariationalModel
 
 ORDERS = (2, 3, 4, 5)
+FEW = 100  # texts that NLTK is given
 BATCH = 100  # draws of z that pythae decodes at once: its default
-ROWS = 512  # pairs of an image and a draw that genline does
-ITEMS = {"mlp": 100, "resnet": 20, "conv": 4}  # images a turn, some seconds of pythae's each
+ROWS = 256  # pairs of an image and a draw that genline does, as its evaluation of images
+ITEMS = {"mlp": 50, "resnet": 8, "conv": 2}  # images a turn, some seconds of pythae's each
 
 
 def row(title: str, mine: Costs, others: Costs | None = None) -> None:
@@ -125,28 +126,31 @@ def overlaps(count: int, rounds: int) -> None:
     row(title, costs["bleu"])
     row(title.replace("BLEU", "self-BLEU"), costs["self"])
     if importlib.util.find_spec("nltk") is None:
-        return print("  not held to NLTK: it is not installed (pip install nltk)")
+        print("  not held to NLTK: it is not installed (pip install nltk)", flush=True)
+    else:
+        held_to_nltk(part(hypotheses, FEW), part(references, FEW), count)
+
+
+def held_to_nltk(hypotheses: TextSplit, references: TextSplit, count: int) -> None:
+    """How far off NLTK's figures are, and how long ``count`` texts would take it."""
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-    few = 100
-    mine, all_mine = part(hypotheses, few), [hypotheses[i].tolist() for i in range(few)]
-    theirs = part(references, few)
-    all_theirs = [theirs[i].tolist() for i in range(few)]
-    smooth, largest = SmoothingFunction().method1, 0.0
-    began = time.process_time()
+    mine, theirs = ([texts[i].tolist() for i in range(FEW)] for texts in (hypotheses, references))
+    smooth, largest, began = SmoothingFunction().method1, 0.0, time.process_time()
     for n in ORDERS:
         even = (1 / n,) * n
-        own = [sentence_bleu(all_theirs, text, even, smooth) for text in all_mine]
-        largest = max(largest, np.abs(bleu(mine, theirs, ORDERS)[n] - own).max())
+        own = [sentence_bleu(theirs, text, even, smooth) for text in mine]
+        largest = max(largest, np.abs(bleu(hypotheses, references, ORDERS)[n] - own).max())
         own = [
-            sentence_bleu(all_mine[:i] + all_mine[i + 1 :], text, even, smooth)
-            for i, text in enumerate(all_mine)
+            sentence_bleu(mine[:i] + mine[i + 1 :], text, even, smooth)
+            for i, text in enumerate(mine)
         ]
-        largest = max(largest, np.abs(self_bleu(mine, ORDERS)[n] - own).max())
-    spent = time.process_time() - began
+        largest = max(largest, np.abs(self_bleu(hypotheses, ORDERS)[n] - own).max())
+    hours = (time.process_time() - began) * (count / FEW) ** 2 / 3600
     print(
-        f"  of {few} × {few} texts NLTK's differ by {largest:.1e} at the most, and take "
-        f"{spent:.1f} s, from which {spent * (count / few) ** 2 / 3600:.1f} hours for all"
+        f"  of {FEW} × {FEW} texts NLTK's differ by {largest:.1e} at the most; all would take it "
+        f"{hours:.1f} hours",
+        flush=True,
     )
 
 
@@ -180,7 +184,7 @@ class Wrapped(VariationalModel):
         return torch.bernoulli(chances.reconstruction, generator=generator).to(torch.uint8)
 
 
-def fit(peer: torch.nn.Module, images: Tensor, seconds: float = 15.0) -> None:
+def fit(peer: torch.nn.Module, images: Tensor, seconds: float = 5.0) -> None:
     """Some seconds of plain training: of an untrained decoder every z says the same."""
     optimizer, order = torch.optim.Adam(peer.parameters(), 1e-3), torch.Generator().manual_seed(0)
     began = time.process_time()

@@ -26,7 +26,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import genline  # noqa: F401, I001  (sets libgomp's spinning before torch is imported)
 import torch
 from timing import loops, shapes
 from timing.peers import LATENT, pythae_turn, quiet

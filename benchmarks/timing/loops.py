@@ -79,7 +79,7 @@ class _Seldom(Checkpoints):
 
 
 class OwnLoop:
-    """``genline.training.engine.loop.train`` as it is, let go from one row of its curve to the next.
+    """``genline.training.engine.loop.train`` as it is, from one row of its curve to the next.
 
     It runs in a thread of its own, which waits while it is not its turn, so that all that the loop
     does counts: batches, schedules, figures, clipping, optimiser, averages, rows of the curve.
