@@ -16,7 +16,11 @@ from scipy import linalg
 
 from genline.core.arrays import Floats
 
+<<<<<<< HEAD
 _LARGE = 512  # dimensions from which it pays to import torch for them
+=======
+_LARGE = 512  # dimensions from which it pays to import torch and to spare copies
+>>>>>>> bench-speed
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,10 @@ def _spectrum(first: Floats, second: Floats) -> Floats:
 
 
 def _trace(moments: Gaussian) -> float:
-    return float(np.square(moments.centred).sum() / (len(moments.centred) - 1))
+    centred = moments.centred
+    if centred.shape[1] < _LARGE:
+        return float(np.square(centred).sum() / (len(centred) - 1))
+    return float(np.vdot(centred, centred) / (len(centred) - 1))  # without a copy as large
 
 
 def _factor(centred: Floats) -> Floats:

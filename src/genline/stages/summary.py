@@ -23,9 +23,8 @@ _AGAIN = "rm -rf reports/registered && make repro"
 def run() -> None:
     """Prints where the report is, one line a dataset, what was promoted, and how to go on."""
     params = load_yaml(PARAMS_FILE)
-    print(
-        f"\nReport: {_REPORT}{'' if _REPORT.is_file() else ' (not here yet: `make repro` writes it)'}"
-    )
+    missing = "" if _REPORT.is_file() else " (not here yet: `make repro` writes it)"
+    print(f"\nReport: {_REPORT}{missing}")
     for dataset, section in params["datasets"].items():
         names = [n for n, e in params["experiments"].items() if e["dataset"] == dataset]
         records = [read_json(f"reports/evaluation/{name}.json") for name in names]
