@@ -16,11 +16,7 @@ from scipy import linalg
 
 from genline.core.arrays import Floats
 
-<<<<<<< HEAD
-_LARGE = 512  # dimensions from which it pays to import torch for them
-=======
 _LARGE = 512  # dimensions from which it pays to import torch and to spare copies
->>>>>>> bench-speed
 
 
 @dataclass(frozen=True)
