@@ -23,7 +23,9 @@ def features(seed: int, count: int, dimensions: int) -> np.ndarray:
     return random.normal(size=(count, dimensions)) @ mixing + random.normal(size=dimensions)
 
 
-@pytest.mark.parametrize(("n", "m", "d"), [(500, 400, 64), (100, 90, 8), (70, 2000, 64)])
+@pytest.mark.parametrize(
+    ("n", "m", "d"), [(500, 400, 64), (100, 90, 8), (70, 2000, 64), (600, 640, 520)]
+)
 def test_it_agrees_with_the_matrix_square_root(n: int, m: int, d: int):
     x, y = features(1, n, d), features(2, m, d)
     assert frechet_distance(x, y) == pytest.approx(by_matrix_root(x, y), rel=1e-8)
