@@ -117,7 +117,7 @@ def test_a_registry_without_the_model_is_told_with_the_command_that_mends_it(
         registry["vae", "champion"] = Held("other weights", "1")
     assert said(capsys)[2] == (
         "  registry: does not hold vae as the records say; register again: "
-        "rm -r reports/registered && make repro"
+        "rm -rf reports/registered && make repro"
     )
 
 

@@ -15,7 +15,12 @@ from genline.tracking.runs import evaluated_run, training_run
 from genline.tracking.sqlite_books import SqliteBooks
 from genline.tracking.store import connect, resolve
 
-PARAMS = {"seed": 1, "model": {"network": "conv", "latent": 2}, "train": {"steps": 3}}
+PARAMS = {
+    "seed": 1,
+    "family": "image_vae",
+    "model": {"network": "conv", "latent": 2},
+    "train": {"steps": 3},
+}
 
 
 def open_run(recipe="r" * 64):
@@ -43,6 +48,7 @@ def test_a_training_leaves_one_finished_run_with_all_that_identifies_it(project,
     assert run.info.run_name == "tiny-vae mmmmmm"
     assert run.data.params == {
         "seed": "1",
+        "family": "image_vae",
         "model.network": "conv",
         "model.latent": "2",
         "train.steps": "3",
@@ -116,7 +122,7 @@ def test_a_killed_training_is_resumed_and_one_of_another_recipe_is_closed(projec
     script = (
         "import os, signal\n"
         "from genline.tracking.runs import training_run\n"
-        "with training_run('tiny-vae', 'digits', 'd', {'seed': 1}, 'r' * 64) as run:\n"
+        "with training_run('tiny-vae', 'digits', 'd', {'seed': 1, 'family': 'image_vae'}, 'r' * 64) as run:\n"
         "    run.row({'step': 1.0, 'loss': 3.0})\n"
         "    run.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
