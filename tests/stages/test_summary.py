@@ -73,6 +73,8 @@ def said(capsys):
 def test_it_says_where_the_report_is_what_was_found_and_how_to_go_on(capsys, registry):
     write("vae", 2.0)
     write("gan", 1.0, "challenger")
+    assert said(capsys)[0] == "Report: reports/index.html (not here yet: `make repro` writes it)"
+    write_text("reports/index.html", "<html>")
     report, found, registry, ui = said(capsys)
     assert report == "Report: reports/index.html"
     assert found == (

@@ -122,7 +122,8 @@ def test_a_killed_training_is_resumed_and_one_of_another_recipe_is_closed(projec
     script = (
         "import os, signal\n"
         "from genline.tracking.runs import training_run\n"
-        "with training_run('tiny-vae', 'digits', 'd', {'seed': 1, 'family': 'image_vae'}, 'r' * 64) as run:\n"
+        "params = {'seed': 1, 'family': 'image_vae'}\n"
+        "with training_run('tiny-vae', 'digits', 'd', params, 'r' * 64) as run:\n"
         "    run.row({'step': 1.0, 'loss': 3.0})\n"
         "    run.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

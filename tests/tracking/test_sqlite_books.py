@@ -151,7 +151,8 @@ def test_a_training_imports_no_mlflow(project):
     script = (
         "import sys\n"
         "from genline.tracking.runs import training_run\n"
-        "with training_run('tiny-vae', 'digits', 'd', {'seed': 1, 'family': 'image_vae'}, 'r' * 64) as run:\n"
+        "params = {'seed': 1, 'family': 'image_vae'}\n"
+        "with training_run('tiny-vae', 'digits', 'd', params, 'r' * 64) as run:\n"
         "    run.row({'step': 1.0, 'loss': 3.0})\n"
         "    run.trained('m' * 64, 1.0, 1)\n"
         "assert run.run_id\n"
