@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genline.core.errors import ModelError
+from genline.core.progress import Progress
 from genline.core.seeds import derive_seed, numpy_generator
 from genline.data.prepared import ImageSplit, PreparedImages
 from genline.evaluation import health
@@ -67,10 +68,11 @@ def evaluate(
     shares: dict[str, npt.NDArray[np.float64]] = {}
     for variant in model.variants:
         generator = torch.Generator(device).manual_seed(derive_seed(seed, "samples", variant))
-        draws = [
-            evaluator.embed(draw(model, reference.count, generator, variant))
-            for _ in range(params.draws)
-        ]
+        draws = []
+        with Progress(f"samples of {variant}", params.draws, unit="set", brief=True) as bar:
+            for _ in range(params.draws):
+                draws.append(evaluator.embed(draw(model, reference.count, generator, variant)))
+                bar.advance()
         found = distance_metrics(
             [reference.figures(d) for d in draws],
             floors,

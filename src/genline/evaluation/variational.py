@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genline.core.arrays import Floats
 from genline.core.errors import DataError
+from genline.core.progress import Progress
 from genline.models.base import VariationalModel
 from genline.models.networks.gaussian import kl_to_standard_normal
 
@@ -85,19 +86,21 @@ def likelihoods(
     item and a draw are decoded together, which bounds the memory. ``generator`` is on the CPU.
     """
     reconstruction, nll, start = [], [], 0
-    for x in batches:
-        mean = posteriors.mean[start : start + len(x)]
-        log_variance = posteriors.log_variance[start : start + len(x)]
-        start += len(x)
-        together = max(1, rows // len(x))
-        parts = [
-            _terms(model, x, mean, log_variance, min(together, draws - done), generator)
-            for done in range(0, draws, together)
-        ]
-        likelihood = torch.cat([p[0] for p in parts])
-        weights = torch.cat([p[1] for p in parts])
-        reconstruction.append(-likelihood.mean(dim=0))
-        nll.append(math.log(draws) - weights.logsumexp(dim=0))
+    with Progress("likelihood", sum(map(len, batches)), unit="item", brief=True) as bar:
+        for x in batches:
+            mean = posteriors.mean[start : start + len(x)]
+            log_variance = posteriors.log_variance[start : start + len(x)]
+            start += len(x)
+            together = max(1, rows // len(x))
+            parts = [
+                _terms(model, x, mean, log_variance, min(together, draws - done), generator)
+                for done in range(0, draws, together)
+            ]
+            likelihood = torch.cat([p[0] for p in parts])
+            weights = torch.cat([p[1] for p in parts])
+            reconstruction.append(-likelihood.mean(dim=0))
+            nll.append(math.log(draws) - weights.logsumexp(dim=0))
+            bar.advance(len(x))
     return Likelihoods(torch.cat(reconstruction).numpy(), torch.cat(nll).numpy())
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from genline.core import wording
 from genline.core.errors import DataError
 from genline.core.files import digest_bytes, require_regular, write_bytes
+from genline.core.progress import Progress
 from genline.data.engines.ordered import Engine
 from genline.data.sources.config import Docstrings
 from genline.data.sources.items import TextItem
@@ -77,6 +78,14 @@ def mine(
 
 
 def _each(tasks: list[Task], processes: int) -> Iterator[list[tuple[str, str, str]]]:
+    files = sum(len(task[2]) for task in tasks)
+    with Progress("reading docstrings", files, unit="file", brief=True) as bar:
+        for task, found in zip(tasks, _mined(tasks, processes), strict=True):
+            yield found
+            bar.advance(len(task[2]))
+
+
+def _mined(tasks: list[Task], processes: int) -> Iterator[list[tuple[str, str, str]]]:
     if processes == 1 or len(tasks) < 4:  # starting processes takes longer
         yield from map(_mine_files, tasks)
         return
