@@ -21,9 +21,8 @@ def format_number(value: float, decimals: int | None = None) -> str:
         else:
             decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     if decimals > _MOST_DECIMALS:
-        if abs(value) < 10.0**-_MOST_DECIMALS and value:
-            return f"{value:.1e}".replace("-", "−")
-        decimals = _MOST_DECIMALS
+        digits, exponent = f"{value:.2e}".split("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{exponent}".replace("-", "−")
     text = f"{value:,.{decimals}f}"
     if decimals and not given:
         text = text.rstrip("0").rstrip(".")
