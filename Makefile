@@ -66,9 +66,10 @@ report: $(READY) ## write the report again from what is there
 	@$(BIN)/dvc repro --single-item report
 
 # tuning.py and text_catalogue.py train for most of an hour, to choose and to compare; preparation.py
-# takes as long, and 10 GB of disk: run them by name.
+# takes as long, and 10 GB of disk; image_quality.py wants a data set of one's own: run them by name.
+LONG := $(addprefix benchmarks/,image_quality.py preparation.py text_catalogue.py tuning.py)
 bench: $(READY) ## run the benchmarks; each prints ratios
-	@for file in $(filter-out benchmarks/preparation.py benchmarks/tuning.py benchmarks/text_catalogue.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
+	@for file in $(filter-out $(LONG),$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

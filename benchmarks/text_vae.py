@@ -1,18 +1,21 @@
-"""A text VAE beside the language model that is its own decoder, at an equal budget of core time.
+"""A text VAE beside the language model that is its own decoder, and beside a peer's recipe.
 
 Both are trained with the settings of one preset: same sizes, dropout, optimiser, averages and
 choice of the best state by validation; the language model has no latent and no encoder, and so
-takes more steps. Printed: perplexity on test texts, the VAE's importance-weighted, and the paired
-difference in nats a text with its 95 % interval; KL, and what the decoder loses by another's z.
-Without arguments: docstrings, a minute each, one seed.
+takes more steps. The peer is an annealed LSTM VAE (`peers/annealed_vae.py`). Budgets are seconds
+of one core, since on a shared machine the wall says little. Told, and appended to --out as soon as
+it is known: perplexity on test texts, a VAE's importance-weighted; KL, and what its decoder loses
+by another's z; for each row the paired difference from those before it in nats a text, with its
+95 % interval. Without arguments: docstrings, a minute each, one seed.
 
     .venv/bin/python benchmarks/text_vae.py data/prepared/coco-captions \
-        presets/coco-captions-text-vae-small.yaml --minutes 10 --seeds 1 2 3
+        presets/coco-captions-text-vae-small.yaml --rows peer:600 vae:300 lm:300 --seeds 1 2 3
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import tempfile
 import time
@@ -21,15 +24,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from peers.annealed_vae import annealed
 from torch.nn.utils import clip_grad_norm_
 
 import genline  # noqa: F401  (sets libgomp's spinning before torch is imported)
 from genline.core.params import load_yaml, parse_section
 from genline.core.seeds import derive_seed
 from genline.data.batches import BucketedBatches
-from genline.data.prepared import PreparedTexts, load_texts
+from genline.data.prepared import PreparedTexts, load_texts, strip_marks
+from genline.data.tokenizer import TextTokenizer
 from genline.evaluation.intervals import Floats, bootstrap_mean
 from genline.evaluation.variational import decoder_use, encode, likelihoods
+from genline.models.base import VariationalModel
 from genline.models.evaluators.language_model import over_texts
 from genline.models.initialisation import seeded
 from genline.models.networks.decoder import Decoder
@@ -114,9 +120,9 @@ def language_model(model: Model, data: PreparedTexts) -> Decoder:
 
 
 def trained(
-    make: Any, data: PreparedTexts, model: Model, settings: Train, seed: int, minutes: float
-) -> Any:
-    """The recipe's kept weights, after as many steps as ``minutes`` of core time hold."""
+    make: Any, data: PreparedTexts, model: Model, settings: Train, seed: int, seconds: float
+) -> tuple[Any, dict[str, float]]:
+    """The recipe's kept weights, after as many steps as ``seconds`` of core time hold."""
     runtime = Runtime(device="cpu", threads=1, precision="32-true")
     context = Context(make_fabric(runtime), derive_seed(seed, "train"))
     trial = make(context, data, model, settings)
@@ -125,16 +131,61 @@ def trained(
         trial.step(settings.pretrain_steps + step)
     each = (time.process_time() - began) / CALIBRATION
     before = trial.steps - settings.steps  # those of an autoencoder, which count as well
-    steps = max(CALIBRATION, int(60 * minutes / each) - before)
+    steps = max(CALIBRATION, int(seconds / each) - before)
     settings = settings.model_copy(update={"steps": steps, "validate_every": max(1, steps // 16)})
-    recipe, began = make(context, data, model, settings), time.process_time()
+    began = time.process_time()
+    recipe = make(context, data, model, settings)
     with tempfile.TemporaryDirectory() as folder:
         done = train("training", recipe, Checkpoints(folder, "text-vae", "benchmark"))
     spent = time.process_time() - began
     rows = [row for row in done.history.rows if "valid_loss" in row]
     best = min(rows, key=lambda row: row["valid_loss"])
-    print(f"  {steps} steps in {spent:.0f} core-seconds, best at {best['step']:.0f}", flush=True)
-    return done.weights
+    return done.weights, {"core_seconds": spent, "steps": steps, "best_at": best["step"]}
+
+
+class Judge:
+    """Test texts, sorted by length, and what a model's likelihood of them comes to."""
+
+    def __init__(self, data: PreparedTexts, count: int, draws: int) -> None:
+        test = data.split("test")
+        some = np.sort(np.random.default_rng(0).permutation(len(test))[:count])
+        some = some[np.argsort(test.lengths[some], kind="stable")]
+        self.tokens, self.draws = float((test.lengths[some] + 1).sum()), draws
+        parts = np.array_split(some, len(some) // 64 + 1)
+        self.batches = [torch.tensor(test.batch(part)) for part in parts]
+
+    @torch.no_grad()
+    def of_language_model(self, model: Decoder) -> tuple[Floats, dict[str, Any]]:
+        nats = torch.cat([-model.log_likelihood(x) for x in self.batches]).double().numpy()
+        return nats, {"perplexity": self.perplexity(nats)}
+
+    def of_vae(self, model: VariationalModel) -> tuple[Floats, dict[str, Any]]:
+        noise = torch.Generator().manual_seed(0)
+        posteriors = encode(model, self.batches)
+        found = likelihoods(model, self.batches, posteriors, self.draws, noise)
+        use = decoder_use(model, self.batches, posteriors, noise)
+        return found.nll, {
+            "perplexity": self.perplexity(found.nll),
+            "bound": self.perplexity(found.reconstruction + posteriors.kl),
+            "kl": float(posteriors.kl.mean()),
+            "decoder_use": interval(use),
+        }
+
+    def perplexity(self, nats: Floats) -> float:
+        return math.exp(nats.sum() / self.tokens)
+
+
+def interval(values: Floats) -> list[float]:
+    """The mean, and the ends of its 95 % interval."""
+    spread = bootstrap_mean(values, np.random.default_rng(0))
+    return [float(values.mean()), spread.low, spread.high]
+
+
+def examples(data: PreparedTexts, vae: TextVAE, seed: int) -> str:
+    """Texts drawn from the prior, to be read."""
+    tokenizer = TextTokenizer.load(data.folder / "tokenizer.json")
+    drawn = vae.sample(20, torch.Generator().manual_seed(seed)).numpy()
+    return "\n".join(tokenizer.decode(text) for text in strip_marks(drawn))
 
 
 def main() -> None:
@@ -143,11 +194,14 @@ def main() -> None:
     parser.add_argument(
         "preset", type=Path, nargs="?", default=ROOT / "presets/docstrings-text-vae-small.yaml"
     )
-    parser.add_argument("--minutes", type=float, default=1.0, help="of one core, each training")
+    rows = "lm, vae or peer, with core seconds, in this order"
+    parser.add_argument("--rows", nargs="+", default=["lm:60", "vae:60"], help=rows)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--draws", type=int, default=128, help="of z a text")
     parser.add_argument("--texts", type=int, default=2000, help="of the test split")
     parser.add_argument("--set", nargs="*", default=[], help="name=value in place of the preset's")
+    parser.add_argument("--out", type=Path, help="JSON lines, appended to")
+    parser.add_argument("--read", action="store_true", help="show texts that the VAE writes")
     asked = parser.parse_args()
     (entry,) = load_yaml(asked.preset)["experiments"].values()
     for pair in asked.set:
@@ -156,44 +210,41 @@ def main() -> None:
         place[name] = type(place.get(name, 0.0))(float(value))
     model = parse_section(Model, entry["model"], "model", asked.preset)
     settings = parse_section(Train, entry["train"], "train", asked.preset)
+    torch.set_num_threads(1)
     data = load_texts(asked.data)
-    test = data.split("test")
-    some = np.sort(np.random.default_rng(0).permutation(len(test))[: asked.texts])
-    some = some[np.argsort(test.lengths[some], kind="stable")]
-    tokens = float((test.lengths[some] + 1).sum())
-    batches = [torch.tensor(test.batch(part)) for part in np.array_split(some, len(some) // 64 + 1)]
+    judge = Judge(data, asked.texts, asked.draws)
     for seed in asked.seeds:
-        print(f"seed {seed}: language model", flush=True)
-        plain = language_model(model, data)
-        plain.load_state_dict(
-            trained(LanguageModelRecipe, data, model, settings, seed, asked.minutes)
-        )
-        with torch.no_grad():
-            nats = torch.cat([-plain.log_likelihood(x) for x in batches]).double().numpy()
-        perplexity = math.exp(nats.sum() / tokens)
-        print(f"  perplexity {perplexity:.3f}", flush=True)
-        print(f"seed {seed}: VAE", flush=True)
-        vae = TextVAE(model, data.spec)
-        weights = trained(TextVAERecipe, data, model, settings, seed, asked.minutes)
-        vae.load_state_dict(weights)
-        vae.eval().requires_grad_(False)
-        noise = torch.Generator().manual_seed(0)
-        posteriors = encode(vae, batches)
-        found = likelihoods(vae, batches, posteriors, asked.draws, noise)
-        own = math.exp(found.nll.sum() / tokens)
-        bound = math.exp((found.reconstruction + posteriors.kl).sum() / tokens)
-        use = decoder_use(vae, batches, posteriors, noise)
-        print(
-            f"  perplexity {own:.3f} ({own / perplexity - 1:+.2%}), bound {bound:.3f}, KL "
-            f"{posteriors.kl.mean():.2f} nats, decoder use {interval(use)}, difference "
-            f"{interval(found.nll - nats)} nats a text",
-            flush=True,
-        )
-
-
-def interval(values: Floats) -> str:
-    spread = bootstrap_mean(values, np.random.default_rng(0))
-    return f"{values.mean():.3f} ({spread.low:.3f} to {spread.high:.3f})"
+        before: dict[str, Floats] = {}
+        for row in asked.rows:
+            kind, seconds = row.split(":")
+            told: dict[str, Any] = {"data": asked.data.name, "row": row, "seed": seed}
+            if kind == "peer":
+                peer = annealed(data, float(seconds), seed)
+                told |= {"core_seconds": peer.seconds, "epochs": peer.epochs}
+                nats, found = judge.of_vae(peer.model)
+            elif kind == "lm":
+                plain = language_model(model, data)
+                weights, cost = trained(
+                    LanguageModelRecipe, data, model, settings, seed, float(seconds)
+                )
+                plain.load_state_dict(weights)
+                nats, found = judge.of_language_model(plain.eval())
+                told |= cost
+            else:
+                vae = TextVAE(model, data.spec)
+                weights, cost = trained(TextVAERecipe, data, model, settings, seed, float(seconds))
+                vae.load_state_dict(weights)
+                nats, found = judge.of_vae(vae.eval().requires_grad_(False))
+                told |= cost
+                if asked.read:
+                    print(examples(data, vae, seed), flush=True)
+            less = {f"less_{name}": interval(nats - others) for name, others in before.items()}
+            told |= found | less
+            before[row] = nats
+            print(json.dumps(told), flush=True)
+            if asked.out:
+                with asked.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":
