@@ -53,6 +53,7 @@ from genline.training.recipes.text_vae import TextVAERecipe
 
 ROOT = Path(__file__).parents[1]
 CALIBRATION = 40  # steps that say how long one takes
+VALIDATIONS = 12  # of a training; the state that validates best is kept
 
 
 class LanguageModelRecipe(Recipe):
@@ -130,9 +131,14 @@ def trained(
     for step in range(CALIBRATION):
         trial.step(settings.pretrain_steps + step)
     each = (time.process_time() - began) / CALIBRATION
+    began = time.process_time()
+    trial.validate(CALIBRATION)
+    seconds -= VALIDATIONS * (time.process_time() - began)
     before = trial.steps - settings.steps  # those of an autoencoder, which count as well
     steps = max(CALIBRATION, int(seconds / each) - before)
-    settings = settings.model_copy(update={"steps": steps, "validate_every": max(1, steps // 16)})
+    settings = settings.model_copy(
+        update={"steps": steps, "validate_every": max(1, steps // VALIDATIONS)}
+    )
     began = time.process_time()
     recipe = make(context, data, model, settings)
     with tempfile.TemporaryDirectory() as folder:
